@@ -1,0 +1,45 @@
+import { formatNanos } from "@farebox/kit/money";
+import type { FirstCall } from "./first-call.ts";
+import type { Stack } from "./open-stack.ts";
+
+/** Tells a newcomer what runs, what the first call cost, and how to make the next one. */
+export function printWelcome(stack: Stack, call: FirstCall): void {
+  const { dev } = stack;
+  const provider = hasProviderKey() ? "" : " (demo upstream: no provider key is set)";
+  console.log(`
+A call was made, answered and charged${provider}.
+
+  model     ${call.model}
+  answer    ${shorten(call.answer)}
+  cost      ${call.cost} USD
+  balance   ${formatNanos(call.availableNanos)} USD
+
+${indent(call.explanation)}
+
+  gateway   ${dev.gatewayUrl}      OpenAI and Anthropic SDKs: base URL ${dev.gatewayUrl}/v1 or ${dev.gatewayUrl}
+  billing   ${dev.billingAddress}            gRPC with reflection
+  all else  ${stack.home}/dev.json
+
+Make the next one:
+
+  curl ${dev.gatewayUrl}/v1/chat/completions \\
+    -H 'authorization: Bearer ${dev.demoApiKey}' -H 'content-type: application/json' \\
+    -d '{"model": "${call.model}", "messages": [{"role": "user", "content": "Hello!"}]}'
+
+Ctrl-C stops everything that was started here.`);
+}
+
+function hasProviderKey(): boolean {
+  return ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_API_KEY", "FAREBOX_UPSTREAMS"].some(
+    (name) => Boolean(process.env[name]),
+  );
+}
+
+function shorten(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length > 90 ? `${line.slice(0, 90)}…` : line;
+}
+
+function indent(text: string): string {
+  return text.replace(/^/gm, "  ");
+}
