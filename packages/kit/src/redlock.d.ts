@@ -18,6 +18,14 @@ export class Lock {
   extend(durationMs: number): Promise<Lock>;
 }
 
+/** One server's refusal because somebody else holds the key. */
+export class ResourceLockedError extends Error {}
+
+/** No quorum; `attempts` settle when every server has voted. */
+export class ExecutionError extends Error {
+  readonly attempts: readonly Promise<{ readonly votesAgainst: ReadonlyMap<unknown, Error> }>[];
+}
+
 declare class Redlock extends EventEmitter {
   constructor(clients: Iterable<Redis>, settings?: Partial<Settings>);
   acquire(resources: string[], durationMs: number, settings?: Partial<Settings>): Promise<Lock>;

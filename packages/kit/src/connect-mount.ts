@@ -1,0 +1,186 @@
+import type {
+  DescMethod,
+  DescMethodBiDiStreaming,
+  DescMethodClientStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+} from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { fromConnectError, toConnectError, toWireError } from "./error-interceptor.ts";
+import {
+  type Admit,
+  bindMethod,
+  type IncomingRpc,
+  languageOf,
+  type RpcChain,
+  runStream,
+  runUnary,
+} from "./interceptors.ts";
+import type { MountedMethod, ServiceMount } from "./service-mount.ts";
+
+/**
+ * Mounts services on a Connect router, behind the same chain as on gRPC:
+ * `connectNodeAdapter({ routes: connectRoutes(mounts, chain) })`, or `createRouterTransport(connectRoutes(mounts, chain))`.
+ *
+ * JSON is strict: unknown fields and wrong types are refused and named. Answers spell out default values.
+ */
+export function connectRoutes(
+  mounts: readonly ServiceMount[],
+  chain: RpcChain,
+): (router: ConnectRouter) => void {
+  return (router) => {
+    const first = router.handlers.length;
+    for (const mount of mounts) {
+      for (const method of mount.methods) mountMethod(router, method, chain);
+    }
+    for (const [at, handler] of router.handlers.entries()) {
+      if (at >= first) router.handlers[at] = withTypedErrors(handler);
+    }
+  };
+}
+
+const jsonOptions = { ignoreUnknownFields: false, alwaysEmitImplicit: true };
+
+/** Bytes of a request or an answer, as on gRPC. */
+const limits = { readMaxBytes: 4 * 1024 * 1024, writeMaxBytes: 4 * 1024 * 1024, jsonOptions };
+
+function mountMethod(router: ConnectRouter, method: MountedMethod, chain: RpcChain): void {
+  const { desc, serve } = method;
+  const bound = bindMethod(chain, desc, method.isValidated);
+  if (serve.kind === "unary" && isUnary(desc)) {
+    router.rpc(
+      desc,
+      (req, hctx) =>
+        typed(hctx, (call) => runUnary(bound, call, (admit, ctx) => serve.call(admit(req), ctx))),
+      limits,
+    );
+  } else if (serve.kind === "client_streaming" && isClientStreaming(desc)) {
+    router.rpc(
+      desc,
+      (reqs, hctx) =>
+        typed(hctx, (call) =>
+          runUnary(bound, call, (admit, ctx) => serve.call(admitted(reqs, admit), ctx)),
+        ),
+      limits,
+    );
+  } else if (serve.kind === "server_streaming" && isServerStreaming(desc)) {
+    router.rpc(
+      desc,
+      (req, hctx) =>
+        typedStream(hctx, (call) =>
+          runStream(bound, call, (admit, ctx) => serve.call(admit(req), ctx)),
+        ),
+      limits,
+    );
+  } else if (serve.kind === "bidi_streaming" && isBidi(desc)) {
+    router.rpc(
+      desc,
+      (reqs, hctx) =>
+        typedStream(hctx, (call) =>
+          runStream(bound, call, (admit, ctx) => serve.call(admitted(reqs, admit), ctx)),
+        ),
+      limits,
+    );
+  }
+}
+
+async function* admitted(
+  requests: AsyncIterable<object>,
+  admit: Admit,
+): AsyncGenerator<object, void, undefined> {
+  for await (const request of requests) yield admit(request);
+}
+
+async function typed<T>(
+  hctx: HandlerContext,
+  answer: (call: IncomingRpc) => Promise<T>,
+): Promise<T> {
+  const call = incomingOf(hctx);
+  try {
+    return await answer(call);
+  } catch (error) {
+    throw connectErrorOf(error, call);
+  }
+}
+
+async function* typedStream<T>(
+  hctx: HandlerContext,
+  answers: (call: IncomingRpc) => AsyncIterable<T>,
+): AsyncGenerator<T, void, undefined> {
+  const call = incomingOf(hctx);
+  try {
+    yield* answers(call);
+  } catch (error) {
+    throw connectErrorOf(error, call);
+  }
+}
+
+function incomingOf(hctx: HandlerContext): IncomingRpc {
+  return {
+    metadata: { get: (name) => hctx.requestHeader.get(name) ?? undefined },
+    signal: () => hctx.signal,
+  };
+}
+
+function connectErrorOf(error: unknown, call: IncomingRpc): ConnectError {
+  return toConnectError(toWireError(error, { language: languageOf(call.metadata) }));
+}
+
+/**
+ * Gives the refusals of Connect itself an ErrorInfo. It parses unary bodies before any interceptor runs and offers no
+ * hook for what it refuses, so its answer is read and written again: only for refusals that carry no details.
+ */
+function withTypedErrors(handler: UniversalHandler): UniversalHandler {
+  const { protocolNames, service, method, requestPath, allowedMethods, supportedContentType } =
+    handler;
+  return Object.assign(
+    async (request: Parameters<UniversalHandler>[0]): Promise<UniversalServerResponse> => {
+      const response = await handler(request);
+      const isJson = response.header?.get("content-type") === "application/json";
+      if (response.status < 400 || !isJson || response.body === undefined) return response;
+      const metadata = { get: (name: string) => request.header.get(name) ?? undefined };
+      const bytes = withErrorInfo(await collect(response.body), { metadata });
+      response.header?.set("content-length", String(bytes.byteLength));
+      return { ...response, body: once(bytes) };
+    },
+    { protocolNames, service, method, requestPath, allowedMethods, supportedContentType },
+  );
+}
+
+function withErrorInfo(body: Uint8Array, call: Pick<IncomingRpc, "metadata">): Uint8Array {
+  const fallback = new ConnectError("no error", Code.Unknown);
+  const error = errorFromJsonBytes(body, undefined, fallback);
+  if (error.details.length > 0) return body;
+  const language = languageOf(call.metadata);
+  const wire = toWireError(fromConnectError(error), { language });
+  return errorToJsonBytes(toConnectError(wire), jsonOptions);
+}
+
+/** Error bodies are small: Connect has just written this one from one message. */
+async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}
+
+function isUnary(desc: DescMethod): desc is DescMethod & DescMethodUnary {
+  return desc.methodKind === "unary";
+}
+
+function isClientStreaming(desc: DescMethod): desc is DescMethod & DescMethodClientStreaming {
+  return desc.methodKind === "client_streaming";
+}
+
+function isServerStreaming(desc: DescMethod): desc is DescMethod & DescMethodServerStreaming {
+  return desc.methodKind === "server_streaming";
+}
+
+function isBidi(desc: DescMethod): desc is DescMethod & DescMethodBiDiStreaming {
+  return desc.methodKind === "bidi_streaming";
+}
