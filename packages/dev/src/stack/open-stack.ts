@@ -1,20 +1,26 @@
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type Child, type ChildSpec, startChild } from "../child.ts";
+import type { Child } from "../child.ts";
 import { type Databases, openDatabases } from "../databases/open-databases.ts";
-import { seed } from "../seed/seed.ts";
+import { type Seeded, seed } from "../seed/seed.ts";
 import { type DevFile, keepDevFile } from "./dev-file.ts";
-import { choosePorts } from "./service-ports.ts";
-import { billingSpec, gatewaySpec, type SpecsRequest, upstreamSpec } from "./service-specs.ts";
-import { keepSecrets } from "./stack-secrets.ts";
+import { portOf } from "./service-ports.ts";
+import { type LaidPlan, layPlan, type StackPlan } from "./stack-plan.ts";
+import { type StackProcesses, stackProcesses } from "./stack-processes.ts";
 
 /** A whole installation on this machine: databases, billing, gateway and the demo upstream. */
 export type Stack = AsyncDisposable & {
   readonly home: string;
   readonly dev: Omit<DevFile, "pids">;
   readonly databases: Databases;
-  /** The processes other than the databases, by name. */
+  /** The processes other than the databases, by name: `gateway`, `gateway2`, `billing`, `upstream`. */
   readonly children: ReadonlyMap<string, Child>;
+  /** Of every gateway, in the order of their names. */
+  readonly gatewayUrls: readonly string[];
+  /** host:port of every billing process, in the order of their names. */
+  readonly billingAddresses: readonly string[];
+  /** Starts a process again that was stopped for good, with the settings and the port it had. */
+  start(name: string): Promise<void>;
 };
 
 /** What `openStack` is told. */
@@ -26,64 +32,87 @@ export type StackRequest = {
     readonly redisUrl?: string | undefined;
   };
   readonly log: (line: string) => void;
+  readonly plan?: StackPlan;
 };
 
 /**
  * Starts everything and returns when it is ready, seeded, and written to `dev.json`.
  *
  * A process of its own that dies is started again on the same port, with back-off. A second start on the same home finds
- * the same data and, when they are free, the same ports. Disposing stops what was started here, in the reverse order,
- * so that the gateway can settle with billing and billing with its database.
+ * the same data and, when they are free, the same ports. Disposing stops what was started here, gateways first, so that
+ * they can settle with billing and billing with its database.
  */
 export async function openStack(request: StackRequest): Promise<Stack> {
   const home = resolve(request.home);
   mkdirSync(home, { recursive: true, mode: 0o700 });
   await using undo = new AsyncDisposableStack();
-  const children = new Map<string, Child>();
   let databases: Databases | undefined;
+  let processes: StackProcesses | undefined;
   const devFile = keepDevFile(join(home, "dev.json"), () => ({
     ...databases?.pids(),
-    ...pidsOf(children),
+    ...processes?.pids(),
   }));
   const watcher = { log: request.log, onPid: () => devFile.refresh() };
 
   databases = undo.use(await openDatabases({ home, given: request.given, ...watcher }));
-  const specs: SpecsRequest = {
+  const plan = await layPlan(request.plan ?? {}, {
     home,
-    ports: await choosePorts(join(home, "ports.json")),
-    secrets: keepSecrets(join(home, "secrets.json")),
     databaseUrl: billingUrl(databases.databaseUrl),
     redisUrl: databases.redisUrl,
+  });
+  processes = undo.use(stackProcesses(plan, watcher));
+  const isUpstreamGiven = request.plan?.upstreamUrl !== undefined;
+  const seeded = await startAll(plan, processes, isUpstreamGiven);
+  const dev = devOf(plan, seeded);
+  devFile.publish(dev);
+  const owned = undo.move();
+  const { children, start } = processes;
+  const { gatewayUrls, billingAddresses } = plan;
+  return {
+    ...{ home, dev, databases, children, gatewayUrls, billingAddresses, start },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-  const start = async (spec: ChildSpec) => {
-    const child = undo.use(await startChild(spec, watcher));
-    children.set(spec.name, child);
-  };
-  await Promise.all([start(upstreamSpec(specs)), start(billingSpec(specs))]);
-  const { ports, secrets } = specs;
-  const billingAddress = `127.0.0.1:${ports.billing}`;
+}
+
+async function startAll(
+  plan: LaidPlan,
+  { start }: StackProcesses,
+  isUpstreamGiven: boolean,
+): Promise<Seeded> {
+  const [first = "billing", ...others] = plan.billings;
+  await Promise.all([start(first), ...(isUpstreamGiven ? [] : [start("upstream")])]);
+  // Only now: the first has migrated the schema.
+  await Promise.all(others.map(start));
   const [seeded] = await Promise.all([
-    seed({ billingAddress, serviceToken: secrets.serviceToken, keptIn: join(home, "seed.json") }),
-    start(gatewaySpec(specs)),
+    seed({
+      billingAddress: plan.billingAddress,
+      serviceToken: plan.secrets.serviceToken,
+      keptIn: join(plan.home, "seed.json"),
+    }),
+    ...plan.gateways.map(start),
   ]);
-  const dev = {
-    gatewayUrl: `http://127.0.0.1:${ports.gateway}`,
-    billingAddress,
-    demoUpstreamUrl: `http://127.0.0.1:${ports.upstream}`,
-    metricsUrls: {
-      gateway: `http://127.0.0.1:${ports.gatewayOps}/metrics`,
-      billing: `http://127.0.0.1:${ports.billingOps}/metrics`,
-    },
-    databaseUrl: specs.databaseUrl,
-    redisUrl: specs.redisUrl,
+  return seeded;
+}
+
+function devOf(plan: LaidPlan, seeded: Seeded): Omit<DevFile, "pids"> {
+  const { ports, gateways, billings } = plan;
+  return {
+    gatewayUrl: `http://127.0.0.1:${portOf(ports, "gateway")}`,
+    billingAddress: `127.0.0.1:${portOf(ports, "billing")}`,
+    demoUpstreamUrl: plan.upstreamUrl,
+    metricsUrls: Object.fromEntries(
+      [...gateways, ...billings].map((name) => [
+        name,
+        `http://127.0.0.1:${portOf(ports, `${name}Ops`)}/metrics`,
+      ]),
+    ),
+    databaseUrl: plan.databaseUrl,
+    redisUrl: plan.redisUrl,
     demoAccountId: seeded.richAccount.accountId,
     demoApiKey: seeded.richAccount.apiKey,
     adminApiKey: seeded.operator.apiKey,
-    serviceToken: secrets.serviceToken,
+    serviceToken: plan.secrets.serviceToken,
   };
-  devFile.publish(dev);
-  const owned = undo.move();
-  return { home, dev, databases, children, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** Billing's own schema: the database the URL names, or `farebox` when it names none. */
@@ -91,13 +120,4 @@ function billingUrl(databaseUrl: string): string {
   const url = new URL(databaseUrl);
   if (url.pathname.length <= 1) url.pathname = "/farebox";
   return url.toString();
-}
-
-function pidsOf(children: ReadonlyMap<string, Child>): Record<string, number> {
-  const pids: Record<string, number> = {};
-  for (const [name, child] of children) {
-    const pid = child.pid();
-    if (pid !== undefined) pids[name] = pid;
-  }
-  return pids;
 }

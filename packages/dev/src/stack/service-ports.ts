@@ -2,10 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { freePort } from "../free-port.ts";
 import { writePrivately } from "./stack-secrets.ts";
 
-/** The ports of a stack's own processes, by name. */
-export type ServicePorts = Readonly<Record<PortName, number>>;
-
-export type PortName = "gateway" | "gatewayOps" | "billing" | "billingOps" | "upstream";
+/** The ports of a stack's own processes, by name. A second gateway's are `gateway2` and `gateway2Ops`. */
+export type ServicePorts = Readonly<Record<string, number>>;
 
 const defaults: ServicePorts = {
   gateway: 8080,
@@ -15,7 +13,7 @@ const defaults: ServicePorts = {
   upstream: 9466,
 };
 
-const variables: Readonly<Record<PortName, string>> = {
+const variables: Readonly<Record<string, string>> = {
   gateway: "GATEWAY_PORT",
   billing: "BILLING_PORT",
   gatewayOps: "GATEWAY_OPS_PORT",
@@ -23,19 +21,25 @@ const variables: Readonly<Record<PortName, string>> = {
   upstream: "DEMO_UPSTREAM_PORT",
 };
 
+/** The names of `count` processes of a kind: `gateway`, `gateway2`, `gateway3`. */
+export function processNames(kind: "gateway" | "billing", count: number): readonly string[] {
+  return Array.from({ length: count }, (_, at) => (at === 0 ? kind : `${kind}${at + 1}`));
+}
+
 /**
- * Chooses the ports: one set in the environment as it is, else the one of the last run, else the default, giving way to the
- * next free one. They are kept in `file`, so that a second start finds the same addresses.
+ * Chooses the ports of the named processes: one set in the environment as it is, else the one of the last run, else the
+ * default, giving way to the next free one. They are kept in `file`, so that a second start finds the same addresses.
  *
  * A port that was set and is taken is left to the process itself, which refuses to start and says so.
  */
-export async function choosePorts(file: string): Promise<ServicePorts> {
-  const kept: Partial<ServicePorts> = existsSync(file)
-    ? JSON.parse(readFileSync(file, "utf8"))
-    : {};
-  const chosen: Partial<Record<PortName, number>> = {};
-  for (const name of portNames) {
-    const set = Number(process.env[variables[name]] || 0);
+export async function choosePorts(
+  file: string,
+  services: readonly string[] = ["gateway", "billing"],
+): Promise<ServicePorts> {
+  const kept: ServicePorts = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
+  const chosen: Record<string, number> = {};
+  for (const name of [...services, ...services.map((service) => `${service}Ops`), "upstream"]) {
+    const set = Number(process.env[variables[name] ?? ""] || 0);
     if (set > 0) {
       chosen[name] = set;
       continue;
@@ -44,15 +48,13 @@ export async function choosePorts(file: string): Promise<ServicePorts> {
     while (Object.values(chosen).includes(port)) port = await freePort(port + 1);
     chosen[name] = port;
   }
-  const ports: ServicePorts = { ...defaults, ...chosen };
-  writePrivately(file, ports);
-  return ports;
+  writePrivately(file, chosen);
+  return chosen;
 }
 
-const portNames: readonly PortName[] = [
-  "gateway",
-  "billing",
-  "gatewayOps",
-  "billingOps",
-  "upstream",
-];
+/** The port of this name. Throws when the stack has none. */
+export function portOf(ports: ServicePorts, name: string): number {
+  const port = ports[name];
+  if (port === undefined) throw new Error(`the stack has no port ${name}`);
+  return port;
+}

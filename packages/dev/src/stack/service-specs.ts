@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ChildSpec } from "../child.ts";
 import { isAnswering } from "../readiness.ts";
-import type { ServicePorts } from "./service-ports.ts";
+import { portOf, type ServicePorts } from "./service-ports.ts";
 import type { StackSecrets } from "./stack-secrets.ts";
 
 const packages = fileURLToPath(new URL("../../..", import.meta.url));
@@ -15,33 +15,39 @@ export type SpecsRequest = {
   readonly secrets: StackSecrets;
   readonly databaseUrl: string;
   readonly redisUrl: string;
+  /** host:port of every billing process, joined by commas. */
+  readonly billingAddress: string;
+  readonly upstreamUrl: string;
+  /** Added to the environment of the process of this name, over what is set here. */
+  readonly env: (name: string) => Readonly<Record<string, string>>;
 };
 
 /** The demo upstream: an LLM provider in a process of its own, for installations without a provider's key. */
 export function upstreamSpec(request: SpecsRequest): ChildSpec {
   const { home, ports } = request;
-  return nodeSpec(home, {
+  return nodeSpec(request, {
     name: "upstream",
     main: "dev/src/upstream/main.ts",
-    readyUrl: `http://${host}:${ports.upstream}/__totals`,
+    readyUrl: `http://${host}:${portOf(ports, "upstream")}/__totals`,
     env: {
-      DEMO_UPSTREAM_PORT: String(ports.upstream),
+      DEMO_UPSTREAM_PORT: String(portOf(ports, "upstream")),
       DEMO_UPSTREAM_LOG_FILE: join(home, "upstream", "attempts.jsonl"),
     },
   });
 }
 
-/** Billing. It migrates its schema before it serves. */
-export function billingSpec(request: SpecsRequest): ChildSpec {
-  const { home, ports, secrets } = request;
-  return nodeSpec(home, {
-    name: "billing",
+/** A billing process. It migrates its schema before it serves. */
+export function billingSpec(request: SpecsRequest, name: string): ChildSpec {
+  const { ports, secrets } = request;
+  const opsPort = portOf(ports, `${name}Ops`);
+  return nodeSpec(request, {
+    name,
     main: "billing/src/main.ts",
-    readyUrl: `http://${host}:${ports.billingOps}/readyz`,
+    readyUrl: `http://${host}:${opsPort}/readyz`,
     env: {
       BILLING_HOST: host,
-      BILLING_PORT: String(ports.billing),
-      BILLING_OPS_PORT: String(ports.billingOps),
+      BILLING_PORT: String(portOf(ports, name)),
+      BILLING_OPS_PORT: String(opsPort),
       DATABASE_URL: request.databaseUrl,
       SERVICE_TOKENS: secrets.serviceToken,
       API_KEY_PEPPER: secrets.apiKeyPepper,
@@ -50,23 +56,24 @@ export function billingSpec(request: SpecsRequest): ChildSpec {
   });
 }
 
-/** The gateway, with its journal in the home. */
-export function gatewaySpec(request: SpecsRequest): ChildSpec {
+/** A gateway, with a journal of its own in the home. */
+export function gatewaySpec(request: SpecsRequest, name: string): ChildSpec {
   const { home, ports, secrets } = request;
-  return nodeSpec(home, {
-    name: "gateway",
+  const opsPort = portOf(ports, `${name}Ops`);
+  return nodeSpec(request, {
+    name,
     main: "gateway/src/main.ts",
-    readyUrl: `http://${host}:${ports.gatewayOps}/readyz`,
+    readyUrl: `http://${host}:${opsPort}/readyz`,
     env: {
       GATEWAY_HOST: host,
-      GATEWAY_PORT: String(ports.gateway),
-      GATEWAY_OPS_PORT: String(ports.gatewayOps),
-      BILLING_ADDRESS: `${host}:${ports.billing}`,
+      GATEWAY_PORT: String(portOf(ports, name)),
+      GATEWAY_OPS_PORT: String(opsPort),
+      BILLING_ADDRESS: request.billingAddress,
       REDIS_URL: request.redisUrl,
       SERVICE_TOKEN: secrets.serviceToken,
       API_KEY_PEPPER: secrets.apiKeyPepper,
-      JOURNAL_DIR: join(home, "gateway", "journal"),
-      DEMO_UPSTREAM_URL: `http://${host}:${ports.upstream}`,
+      JOURNAL_DIR: join(home, name, "journal"),
+      DEMO_UPSTREAM_URL: request.upstreamUrl,
     },
   });
 }
@@ -78,12 +85,12 @@ type NodeProcess = {
   readonly env: Readonly<Record<string, string>>;
 };
 
-function nodeSpec(home: string, node: NodeProcess): ChildSpec {
+function nodeSpec({ home, env }: SpecsRequest, node: NodeProcess): ChildSpec {
   return {
     name: node.name,
     command: process.execPath,
     args: [join(packages, node.main)],
-    env: node.env,
+    env: { ...node.env, ...env(node.name) },
     logFile: join(home, "logs", `${node.name}.log`),
     pidFile: join(home, node.name, "pid"),
     isReady: () => isAnswering(node.readyUrl),

@@ -1,0 +1,170 @@
+import { createHmac } from "node:crypto";
+import {
+  bool,
+  durationMs,
+  type EnvTable,
+  enumOf,
+  int,
+  list,
+  port,
+  readEnv,
+  Secret,
+  secretText,
+  text,
+  url,
+} from "@farebox/kit/env";
+import { openRouterModelsUrl } from "./prices/pull-openrouter.ts";
+
+const levels = enumOf("debug", "info", "warn", "error", "silent");
+
+const databaseVariables = {
+  databaseUrl: {
+    name: "DATABASE_URL",
+    parse: secretText,
+    required: true,
+    secret: true,
+    doc: "MySQL or MariaDB, as mysql://user:password@host:port/schema.",
+  },
+  logLevel: {
+    name: "LOG_LEVEL",
+    parse: levels,
+    default: "info",
+    doc: "debug, info, warn, error or silent.",
+  },
+} as const satisfies EnvTable;
+
+/** Every environment variable of billing. */
+export const billingVariables = {
+  ...databaseVariables,
+  host: {
+    name: "BILLING_HOST",
+    parse: text,
+    default: "127.0.0.1",
+    doc: "Address that billing listens on.",
+  },
+  port: {
+    name: "BILLING_PORT",
+    parse: port,
+    default: "50051",
+    doc: "Port of billing's gRPC; when it is not set and taken, the next free one.",
+  },
+  opsPort: {
+    name: "BILLING_OPS_PORT",
+    parse: port,
+    default: "9464",
+    doc: "Port of billing's /healthz, /readyz and /metrics.",
+  },
+  serviceTokens: {
+    name: "SERVICE_TOKENS",
+    parse: list(longSecret(16)),
+    required: true,
+    secret: true,
+    doc: "Tokens that Farebox's own services present, comma-separated; several allow rotation. At least 16 characters each.",
+  },
+  apiKeyPepper: {
+    name: "API_KEY_PEPPER",
+    parse: longSecret(16),
+    required: true,
+    secret: true,
+    doc: "Secret under which API keys are hashed; the same in billing and every gateway, and never changed. At least 16 characters.",
+  },
+  pageTokenSecret: {
+    name: "PAGE_TOKEN_SECRET",
+    parse: longSecret(16),
+    secret: true,
+    doc: "Secret that signs page tokens; derived from API_KEY_PEPPER when not set.",
+  },
+  autoCreateAccounts: {
+    name: "AUTO_CREATE_ACCOUNTS",
+    parse: bool,
+    default: "false",
+    doc: "Whether an unknown account that a service names is created by its first CheckQuota or DeductQuota.",
+  },
+  leaseValidForMs: {
+    name: "LEASE_VALID_FOR",
+    parse: durationMs,
+    default: "30s",
+    doc: "How long a gateway's leases live after its last renewal.",
+  },
+  leaseSuspectMaxMs: {
+    name: "LEASE_SUSPECT_MAX",
+    parse: durationMs,
+    default: "15m",
+    doc: "How long the money of a lost gateway stays held before it returns to the accounts.",
+  },
+  usageRetentionDays: {
+    name: "USAGE_RETENTION_DAYS",
+    parse: int(0, 3_650),
+    default: "90",
+    doc: "How many days transactions are kept; 0 keeps them for ever. Hourly sums are always kept.",
+  },
+  priceSync: {
+    name: "PRICE_SYNC",
+    parse: enumOf("off", "openrouter"),
+    default: "off",
+    doc: "openrouter pulls prices every hour; off leaves it to SyncPrices.",
+  },
+  openRouterModelsUrl: {
+    name: "OPENROUTER_MODELS_URL",
+    parse: url,
+    default: openRouterModelsUrl,
+    doc: "Where prices are pulled from.",
+  },
+  pricesFile: {
+    name: "FAREBOX_PRICES",
+    parse: text,
+    doc: "YAML file with the operator's own prices and exchange rates; the same for every billing process.",
+  },
+  freeQuotasFile: {
+    name: "FAREBOX_FREE_QUOTAS",
+    parse: text,
+    doc: "YAML file with free quotas, set when billing starts.",
+  },
+  allowRelaxedDurability: {
+    name: "ALLOW_RELAXED_DURABILITY",
+    parse: bool,
+    default: "false",
+    doc: "Starts although a crash of the database may lose charges (innodb_flush_log_at_trx_commit is not 1).",
+  },
+  mysqlConnections: {
+    name: "MYSQL_CONNECTIONS",
+    parse: int(4, 1_000),
+    default: "24",
+    doc: "How many connections billing opens to MySQL at most, a quarter of them for everything but the hot path.",
+  },
+} as const satisfies EnvTable;
+
+/** How one billing process is set up. */
+export type BillingConfig = Omit<ReturnType<typeof readBillingVariables>, "pageTokenSecret"> & {
+  readonly pageTokenSecret: Secret;
+};
+
+/** Reads billing's environment. Throws one Error that names every faulty variable. */
+export function readConfig(env?: Readonly<Record<string, string | undefined>>): BillingConfig {
+  const variables = readBillingVariables(env);
+  return Object.freeze({
+    ...variables,
+    pageTokenSecret: variables.pageTokenSecret ?? derivePageSecret(variables.apiKeyPepper),
+  });
+}
+
+/** Reads what a migration needs. Throws one Error that names every faulty variable. */
+export function readMigrateConfig(env?: Readonly<Record<string, string | undefined>>) {
+  return readEnv(databaseVariables, env);
+}
+
+function readBillingVariables(env?: Readonly<Record<string, string | undefined>>) {
+  return readEnv(billingVariables, env);
+}
+
+function derivePageSecret(pepper: Secret): Secret {
+  return new Secret(createHmac("sha256", pepper.reveal()).update("page tokens").digest("hex"));
+}
+
+/** A secret that cannot be guessed by being short. */
+function longSecret(charsMin: number): (value: string) => Secret {
+  return (value) => {
+    if (value.length < charsMin) throw new Error(`must have at least ${charsMin} characters`);
+    return new Secret(value);
+  };
+}

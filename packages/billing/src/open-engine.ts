@@ -1,0 +1,30 @@
+import type { Clock } from "@farebox/kit/clock";
+import type { Logger } from "@farebox/kit/logger";
+import type { Metrics } from "@farebox/kit/metrics";
+import type { Pool } from "@farebox/kit/mysql";
+import type { PageTokens } from "@farebox/kit/page-token";
+import type { BillingConfig } from "./config.ts";
+import { oldestKeptDayMs } from "./domain/usage-day.ts";
+import { createMoneyEvents } from "./events.ts";
+import { createJobs } from "./jobs.ts";
+import { createLeaseEvents } from "./lease-events.ts";
+import { createAskQueue } from "./operations/ask-queue.ts";
+import { expireGrants } from "./operations/expire-grants.ts";
+import { grantAsks } from "./operations/grant-asks.ts";
+import { keepPartitions } from "./operations/keep-partitions.ts";
+import { createPartitionEvents } from "./partition-events.ts";
+import type { LiveCatalogue } from "./prices/live-catalogue.ts";
+import { createReconcileEvents } from "./reconcile-events.ts";
+import type { Job } from "./start-jobs.ts";
+import { createAccountFacts } from "./store/account-facts.ts";
+import { createSnapshotPrices } from "./store/snapshot-prices.ts";
+
+export type EngineDeps = {
+  readonly config: BillingConfig;
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly pageTokens: PageTokens;
+  readonly catalogue: LiveCatalogue;
+};

@@ -1,0 +1,73 @@
+import { AppError } from "@farebox/kit/app-error";
+import type { Clock } from "@farebox/kit/clock";
+import type { Secret } from "@farebox/kit/env";
+import { secret as newSecret } from "@farebox/kit/ids";
+import type { Caller } from "@farebox/kit/rpc-context";
+import { changeApiKey, insertApiKey } from "../store/api-key-store.ts";
+import type { Orm } from "../store/orm.ts";
+import { requestOnce } from "../store/request-once.ts";
+import { contentSha256 } from "./content-sha256.ts";
+import { makeApiKey, type NewApiKey, readMadeKey, requireScopes } from "./create-api-key.ts";
+import { hashSecret } from "./hash-secret.ts";
+import { ownApiKey } from "./own-api-key.ts";
+
+export type RotateApiKeyDeps = {
+  readonly orm: Orm;
+  readonly clock: Clock;
+  readonly pepper: Secret;
+};
+
+export type RotateApiKeyInput = {
+  readonly requestId: string;
+  readonly apiKeyId: string;
+  /** How long the old secret goes on working; 0 revokes it at once. */
+  readonly oldValidForMs: number;
+};
+
+/**
+ * Makes a new secret with the rights of an old one, and ends the old one after a while. A repeated request id with the same
+ * content answers the same new key without its secret. A caller can only rotate a key whose scopes it holds itself: the
+ * answer is a working credential.
+ *
+ * Errors: API_KEY_NOT_FOUND, also for a revoked key; PERMISSION_DENIED, REQUEST_ID_REUSED.
+ */
+export async function rotateApiKey(
+  deps: RotateApiKeyDeps,
+  caller: Caller,
+  input: RotateApiKeyInput,
+): Promise<NewApiKey> {
+  const { requestId, apiKeyId, oldValidForMs } = input;
+  const nowMs = deps.clock.nowMs();
+  const old = await deps.orm.read((em) => ownApiKey(em, caller, apiKeyId));
+  requireScopes(caller, old.scopes);
+  const secret = newSecret("fbx");
+  const apiKey = makeApiKey({ ...old, secret, hash: hashSecret(deps.pepper, secret), nowMs });
+  const { isFirst, result } = await requestOnce(
+    deps.orm,
+    {
+      accountId: old.accountId,
+      method: "RotateApiKey",
+      requestId,
+      sha256: contentSha256([apiKeyId, oldValidForMs]),
+      nowMs,
+    },
+    apiKey.id,
+    async (em) => {
+      const isEnded = await changeApiKey(em, old.id, endOf(old, oldValidForMs, nowMs), nowMs);
+      if (!isEnded) throw new AppError("API_KEY_NOT_FOUND");
+      await insertApiKey(em, apiKey);
+    },
+  );
+  if (isFirst) return { apiKey, secret };
+  return { apiKey: await readMadeKey(deps.orm, result), secret: "" };
+}
+
+/** An old key ends now, or after its grace unless it ends sooner by itself. */
+function endOf(
+  old: { readonly expireTimeMs: number | undefined },
+  validForMs: number,
+  nowMs: number,
+) {
+  if (validForMs === 0) return { state: "REVOKED", revokeTimeMs: nowMs } as const;
+  return { expireTimeMs: Math.min(nowMs + validForMs, old.expireTimeMs ?? Infinity) };
+}

@@ -1,0 +1,56 @@
+import type { PoolConnection, RowDataPacket } from "mysql2/promise";
+import { insertRows } from "./insert-rows.ts";
+import { quoteHex, quoteText, quoteTime } from "./sql-text.ts";
+
+/** A request that took effect: what it asked for, and what it was answered. Kept for ever. Both in hex. */
+export type OnceAnswer = {
+  readonly requestId: string;
+  readonly sha256: string;
+  readonly result: string;
+};
+
+/** Reads which requests of a method took effect, by request id. The account's wallet is locked, so that twins meet there. */
+export async function readOnceKeys(
+  tx: PoolConnection,
+  of: {
+    readonly accountId: string;
+    readonly method: string;
+    readonly requestIds: readonly string[];
+  },
+): Promise<Map<string, OnceAnswer>> {
+  if (of.requestIds.length === 0) return new Map();
+  const ids = of.requestIds.map(quoteText).join(",");
+  const [rows] = await tx.query<KeyRow[]>(
+    `SELECT request_id, LOWER(HEX(sha256)) AS sha256, LOWER(HEX(result)) AS result FROM idempotency_key
+     WHERE account_id = ${quoteText(of.accountId)} AND method = ${quoteText(of.method)} AND request_id IN (${ids})`,
+  );
+  return new Map(
+    rows.map(({ request_id: requestId, sha256, result }) => [requestId, { requestId, sha256, result }]),
+  );
+}
+
+/** Records requests that take effect in this transaction. */
+export async function insertOnceKeys(
+  tx: PoolConnection,
+  of: { readonly accountId: string; readonly method: string; readonly nowMs: number },
+  keys: readonly OnceAnswer[],
+): Promise<void> {
+  const account = quoteText(of.accountId);
+  const method = quoteText(of.method);
+  const createTime = quoteTime(of.nowMs);
+  const columns = [
+    { name: "account_id", literal: () => account },
+    { name: "method", literal: () => method },
+    { name: "request_id", literal: (key: OnceAnswer) => quoteText(key.requestId) },
+    { name: "sha256", literal: (key: OnceAnswer) => quoteHex(key.sha256) },
+    { name: "result", literal: (key: OnceAnswer) => quoteHex(key.result) },
+    { name: "create_time", literal: () => createTime },
+  ];
+  await insertRows(tx, { table: "idempotency_key", columns }, keys);
+}
+
+type KeyRow = RowDataPacket & {
+  readonly request_id: string;
+  readonly sha256: string;
+  readonly result: string;
+};

@@ -1,0 +1,80 @@
+import type { PoolConnection, RowDataPacket } from "mysql2/promise";
+import { quoteHex, quoteText } from "./sql-text.ts";
+
+/** Names an item: its account, and its id in hex. */
+export type ItemName = { readonly accountId: string; readonly id: string };
+
+/** Ids by account. */
+export type IdsByAccount = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Which of the items are transactions already, of a kept day or a dropped one. The wallets are locked. */
+export async function readSettledIds(
+  tx: PoolConnection,
+  items: readonly ItemName[],
+): Promise<IdsByAccount> {
+  const found = new Map<string, Set<string>>();
+  for (let start = 0; start < items.length; start += chunkMax) {
+    const chunk = items.slice(start, start + chunkMax);
+    const keys = chunk.map((item) => `(${quoteText(item.accountId)},${quoteHex(item.id)})`).join(",");
+    const ids = chunk.map((item) => item.id).sort();
+    // The range of ids spares the partitions of all other days.
+    const range = `id BETWEEN ${quoteHex(ids[0] ?? "")} AND ${quoteHex(ids.at(-1) ?? "")}`;
+    const [rows] = await tx.query<ItemRow[]>(
+      `SELECT account_id, LOWER(HEX(id)) AS id FROM usage_transaction WHERE ${range} AND (account_id, id) IN (${keys})
+       UNION ALL SELECT account_id, LOWER(HEX(id)) FROM usage_late WHERE ${range} AND (account_id, id) IN (${keys})`,
+    );
+    collect(found, rows);
+  }
+  return found;
+}
+
+/**
+ * Which of the items are dead letters, open or not, by key in hex: an item that was put aside is settled by its replay
+ * and never by a second delivery. One cheap statement for as long as there are no dead letters at all.
+ */
+export async function readDeadKeys(
+  tx: PoolConnection,
+  accounts: readonly KeysOfAccount[],
+): Promise<IdsByAccount> {
+  const found = new Map<string, Set<string>>();
+  const [any] = await tx.query<RowDataPacket[]>("SELECT 1 FROM settlement_dead_letter LIMIT 1");
+  if (any.length === 0) return found;
+  const [rows] = await tx.query<ItemRow[]>(
+    `SELECT DISTINCT account_id, '' AS id FROM settlement_dead_letter
+     WHERE account_id IN (${accounts.map(({ accountId }) => quoteText(accountId)).join(",")})`,
+  );
+  const concerned = new Set(rows.map((row) => row.account_id));
+  const names = accounts
+    .filter(({ accountId }) => concerned.has(accountId))
+    .flatMap(({ accountId, items }) => items.map(({ key }) => ({ accountId, id: key })));
+  for (let start = 0; start < names.length; start += chunkMax) {
+    const keys = names
+      .slice(start, start + chunkMax)
+      .map((item) => `(${quoteText(item.accountId)},${quoteHex(item.id)})`);
+    const [letters] = await tx.query<ItemRow[]>(
+      `SELECT account_id, LOWER(HEX(item_id)) AS id FROM settlement_dead_letter
+       WHERE (account_id, item_id) IN (${keys.join(",")})`,
+    );
+    collect(found, letters);
+  }
+  return found;
+}
+
+/** An account and the keys of its items. */
+export type KeysOfAccount = {
+  readonly accountId: string;
+  readonly items: readonly { readonly key: string }[];
+};
+
+/** Below 1000 keys a list; from there on MariaDB makes a table of it. */
+const chunkMax = 500;
+
+type ItemRow = RowDataPacket & { readonly account_id: string; readonly id: string };
+
+function collect(found: Map<string, Set<string>>, rows: readonly ItemRow[]): void {
+  for (const row of rows) {
+    const ofAccount = found.get(row.account_id);
+    if (ofAccount === undefined) found.set(row.account_id, new Set([row.id]));
+    else ofAccount.add(row.id);
+  }
+}

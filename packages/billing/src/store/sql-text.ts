@@ -1,0 +1,36 @@
+import { escape } from "mysql2";
+
+/** A text as an SQL literal. Only quotes and backslashes mean anything inside one; the rest passes as it is. */
+export function quoteText(text: string): string {
+  return text.includes("'") || text.includes("\\") ? escape(text) : `'${text}'`;
+}
+
+/** Bytes, given as hex digits, as an SQL literal. */
+export function quoteHex(hex: string): string {
+  return `x'${hex}'`;
+}
+
+/** The same, where empty means NULL. */
+export function quoteHexOrNull(hex: string): string {
+  return hex === "" ? "NULL" : `x'${hex}'`;
+}
+
+/** An instant as the columns of DATETIME(3) spell it, in UTC: "2026-11-21 03:33:33.123". */
+export function timeText(timeMs: number): string {
+  return new Date(timeMs).toISOString().slice(0, 23).replace("T", " ");
+}
+
+/** An instant as an SQL literal. */
+export function quoteTime(timeMs: number): string {
+  return `'${timeText(timeMs)}'`;
+}
+
+/** The same, where undefined means NULL. */
+export function quoteTimeOrNull(timeMs: number | undefined): string {
+  return timeMs === undefined ? "NULL" : quoteTime(timeMs);
+}
+
+/** Reads an instant from `CAST(column AS CHAR)`: what the driver makes of a DATETIME depends on its settings. */
+export function readTime(text: string): number {
+  return Date.parse(`${text.replace(" ", "T")}Z`);
+}

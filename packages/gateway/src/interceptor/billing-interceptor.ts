@@ -1,0 +1,127 @@
+import { AppError } from "@farebox/kit/app-error";
+import { newUuid } from "@farebox/kit/ids";
+import type { AttemptOutcome, BilledCall, BilledCaller, Receipt } from "./billed-call.ts";
+import { CallHold } from "./call-hold.ts";
+import type { Journal } from "./journal/journal.ts";
+import type { ClaimDesk } from "./lease/claim-desk.ts";
+import type { Reservation } from "./lease/lease.ts";
+import type { LeaseBook } from "./lease/lease-book.ts";
+import type { QuotaPool } from "./lease/quota-pool.ts";
+import type { SettlementClient } from "./settlement/settlement-client.ts";
+
+/** What the interceptor is made of. */
+export type BillingInterceptorDeps = {
+  readonly journal: Journal;
+  readonly book: LeaseBook;
+  readonly claims: ClaimDesk;
+  readonly settlement: Pick<SettlementClient, "isReady">;
+  /** Whether calls are served, within a bound, while Billing does not answer. */
+  readonly allowOnError: boolean;
+};
+
+/** What the proxy calls: before the upstream call, and after it. */
+export type BillingInterceptor = {
+  /**
+   * Reserves the call's worst case, so that it can be paid for whatever it turns out to cost. Answers at once, without a
+   * promise, when the account's lease covers it, which is nearly always. Every hold must be ended, once.
+   *
+   * Refuses, thrown or rejected alike, with an AppError: INSUFFICIENT_BALANCE, INSUFFICIENT_QUOTA, ACCOUNT_IN_DEBT,
+   * BUDGET_EXCEEDED, ACCOUNT_NOT_FOUND, TOO_MANY_WAITING, BILLING_UNAVAILABLE, JOURNAL_FULL, SHUTTING_DOWN, and for a claimed
+   * request id REQUEST_ID_REUSED, REQUEST_IN_PROGRESS, REQUEST_ALREADY_CHARGED.
+   */
+  beforeRequest(caller: BilledCaller, call: BilledCall): CallHold | Promise<CallHold>;
+  /** Charges what the call used; the last byte of the answer waits for it. The same as `hold.settle`. */
+  afterRequest(hold: CallHold, outcome: AttemptOutcome): Promise<Receipt>;
+  /** Refuses new calls from now on. */
+  stopAdmitting(): void;
+  /** Calls admitted and not ended. */
+  readonly callsInFlight: number;
+};
+
+/** Makes the interceptor. */
+export function createBillingInterceptor(deps: BillingInterceptorDeps): BillingInterceptor {
+  const { journal, book, claims, settlement } = deps;
+  let callsInFlight = 0;
+  let isStopping = false;
+  const holdDeps = {
+    journal,
+    book,
+    onEnd: () => {
+      callsInFlight--;
+    },
+  };
+
+  function admit(
+    { caller, call, pool }: AdmittedCall,
+    reservation: Reservation,
+    claimedBy?: Buffer,
+  ): CallHold {
+    const head = {
+      id: claimedBy ?? newUuid(),
+      caller,
+      call,
+      leaseId: reservation.lease?.id ?? noLease,
+      isClaimed: claimedBy !== undefined,
+    };
+    callsInFlight++;
+    return new CallHold(holdDeps, pool, head, reservation);
+  }
+
+  async function waitAndAdmit(admitted: AdmittedCall): Promise<CallHold> {
+    return admit(admitted, await book.wait(admitted.pool, admitted.call));
+  }
+
+  /** The claim and the ask travel together; a call that one of them refuses gives the other back. */
+  async function claimAndAdmit(admitted: AdmittedCall, sha256: Buffer): Promise<CallHold> {
+    const { caller, call, pool } = admitted;
+    const attemptId = newUuid();
+    const { accountId } = caller;
+    const claim = { accountId, requestId: call.requestId, sha256, attemptId };
+    const [claimed, reserved] = await Promise.allSettled([
+      claims.claim(claim),
+      book.tryReserve(pool, call) ?? book.wait(pool, call),
+    ]);
+    if (reserved.status === "rejected") {
+      if (claimed.status === "fulfilled") claims.release(claim);
+      throw claimed.status === "rejected" ? claimed.reason : reserved.reason;
+    }
+    if (claimed.status === "fulfilled") return admit(admitted, reserved.value, attemptId);
+    if (deps.allowOnError && isUnavailable(claimed.reason)) return admit(admitted, reserved.value);
+    const unused = { nanos: 0n, units: 0, isCounted: true, outcomeEnd: 0 };
+    book.end(pool, reserved.value, unused);
+    throw claimed.reason;
+  }
+
+  return {
+    beforeRequest: (caller, call) => {
+      if (isStopping) throw new AppError("SHUTTING_DOWN");
+      if (!settlement.isReady) throw new AppError("BILLING_UNAVAILABLE", undefined, retryLater);
+      if (!journal.isHealthy) throw new AppError("JOURNAL_FULL", undefined, retryLater);
+      const pool = book.poolOf(caller.accountId, call.service);
+      const admitted = { caller, call, pool };
+      if (call.claimSha256 !== undefined) return claimAndAdmit(admitted, call.claimSha256);
+      const reservation = book.tryReserve(pool, call);
+      return reservation === undefined ? waitAndAdmit(admitted) : admit(admitted, reservation);
+    },
+    afterRequest: (hold, outcome) => hold.settle(outcome),
+    stopAdmitting: () => {
+      isStopping = true;
+    },
+    get callsInFlight() {
+      return callsInFlight;
+    },
+  };
+}
+
+type AdmittedCall = {
+  readonly caller: BilledCaller;
+  readonly call: BilledCall;
+  readonly pool: QuotaPool;
+};
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof AppError && error.reason === "BILLING_UNAVAILABLE";
+}
+
+const noLease = Buffer.alloc(0);
+const retryLater = { retryAfterMs: 1000 };

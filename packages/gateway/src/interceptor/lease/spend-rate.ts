@@ -1,0 +1,30 @@
+/** How fast something is spent: an average that forgets with a half-life of about a second and a half. */
+export class SpendRate {
+  #perMs = 0;
+  #unfolded = 0;
+  #foldedAtMs: number;
+
+  constructor(nowMs: number) {
+    this.#foldedAtMs = nowMs;
+  }
+
+  /** Counts an amount. Cheap: no clock is read. */
+  add(amount: number): void {
+    this.#unfolded += amount;
+  }
+
+  /** What is spent per millisecond, as of now. An approximation: it only sizes wishes, never charges. */
+  perMs(nowMs: number): number {
+    const elapsedMs = nowMs - this.#foldedAtMs;
+    if (elapsedMs < foldMs) return Math.max(this.#perMs, this.#unfolded / foldMs);
+    const weight = 1 - Math.exp(-elapsedMs / memoryMs);
+    this.#perMs += weight * (this.#unfolded / elapsedMs - this.#perMs);
+    this.#unfolded = 0;
+    this.#foldedAtMs = nowMs;
+    return this.#perMs;
+  }
+}
+
+/** Shorter stretches say nothing about a rate. */
+const foldMs = 100;
+const memoryMs = 2000;

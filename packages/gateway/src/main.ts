@@ -1,0 +1,13 @@
+import { createLogger } from "@farebox/kit/logger";
+import { runService } from "@farebox/kit/shutdown";
+import { readConfig } from "./config.ts";
+import { startGateway } from "./start.ts";
+
+const config = readConfig();
+const log = createLogger({ name: "gateway", level: config.logLevel });
+await runService({
+  name: "gateway",
+  log,
+  start: () => startGateway(config, log),
+  disposeMsMax: config.shutdownMsMax * 2 + 5000,
+});
