@@ -1,22 +1,22 @@
 import { systemClock } from "@farebox/kit/clock";
 import { createChain } from "@farebox/kit/interceptors";
 import type { Logger } from "@farebox/kit/logger";
-import { createMetrics } from "@farebox/kit/metrics";
+import { createMetrics, type Metrics } from "@farebox/kit/metrics";
 import { assertDurable, mysqlAppError, openMysql, type Pool } from "@farebox/kit/mysql";
 import { openOpsServer } from "@farebox/kit/ops-server";
 import { createPageTokens } from "@farebox/kit/page-token";
 import { serveGrpc } from "@farebox/kit/serve";
-import { type ServiceMount, serviceMount } from "@farebox/kit/service-mount";
-import { AccountService } from "@farebox/proto/farebox/billing/v1/account_service";
-import { CatalogService } from "@farebox/proto/farebox/billing/v1/catalog_service";
-import { ReportService } from "@farebox/proto/farebox/billing/v1/report_service";
 import type { BillingConfig } from "./config.ts";
+import { createEngine } from "./engine.ts";
+import { createJobs } from "./jobs.ts";
+import { mountServices, type ServicesDeps } from "./mount-services.ts";
 import { openCatalogue } from "./open-catalogue.ts";
 import { createKeyAuthenticator } from "./operations/authenticate-key.ts";
+import { expireGrants } from "./operations/expire-grants.ts";
+import { keepPartitions } from "./operations/keep-partitions.ts";
+import { syncPrices } from "./operations/sync-prices.ts";
 import { pullOpenRouter } from "./prices/pull-openrouter.ts";
-import { accountService } from "./rpc/account-service.ts";
-import { catalogService } from "./rpc/catalog-service.ts";
-import { reportService } from "./rpc/report-service.ts";
+import { type Job, startJobs } from "./start-jobs.ts";
 import { readAccessChanges } from "./store/access-changes.ts";
 import { openOrm } from "./store/orm.ts";
 import { openAccessFeed } from "./watch/access-feed.ts";
@@ -35,45 +35,24 @@ export type Billing = AsyncDisposable & {
  */
 export async function startBilling(config: BillingConfig, log: Logger): Promise<Billing> {
   await using stack = new AsyncDisposableStack();
-  const clock = systemClock;
   const metrics = createMetrics({ processMetrics: true });
-  const ormConnections = Math.max(2, Math.floor(config.mysqlConnections / 4));
-  const url = config.databaseUrl.reveal();
-  const pool = openMysql({ url, connectionsMax: config.mysqlConnections - ormConnections });
-  stack.defer(() => pool.end());
-  await requireDurable(pool, config, log);
-  const orm = stack.use(openOrm({ url, connectionsMax: ormConnections }));
-  const catalogue = stack.use(await openCatalogue({ config, orm, clock, log }));
-  const accessFeed = stack.use(
-    openAccessFeed({ readChanges: (sinceMs) => readAccessChanges(orm, sinceMs), clock, log }),
-  );
-  const pageTokens = createPageTokens([config.pageTokenSecret.reveal()]);
-  const pepper = config.apiKeyPepper;
-  const pull = (effectiveFrom: string, signal: AbortSignal) =>
-    pullOpenRouter(config.openRouterModelsUrl, effectiveFrom, signal);
-  const deps = { clock, log, metrics, pool, orm, catalogue, accessFeed, pageTokens, pepper, pull };
+  const deps = await openDeps(stack, config, log, metrics);
+  const { host } = config;
+  const { pool, orm, clock, pepper } = deps;
   const chain = createChain({
     log,
     metrics,
     clock,
     authenticateKey: createKeyAuthenticator({ orm, clock, pepper }),
-    serviceTokens: config.serviceTokens.map((token) => ({
-      name: "service",
-      token: token.reveal(),
-    })),
+    serviceTokens: config.serviceTokens.map((it) => ({ name: "service", token: it.reveal() })),
     translateError: mysqlAppError,
   });
+  await keepPartitions(deps, { isServing: false });
+  stack.use(startJobs({ clock, log, metrics }, jobsOf(deps, config)));
   const services = mountServices(deps);
-  const { host } = config;
-  const ops = stack.use(
-    await openOpsServer({
-      host,
-      port: config.opsPort,
-      metrics,
-      checks: { mysql: () => ping(pool) },
-    }),
-  );
   const server = stack.use(await serveGrpc({ host, port: config.port, services, chain }));
+  const checks = { mysql: () => ping(pool) };
+  const ops = stack.use(await openOpsServer({ host, port: config.opsPort, metrics, checks }));
   log.info({ event: "billing.serving", host, port: server.port, opsPort: ops.port });
   const opened = stack.move();
   return {
@@ -83,12 +62,44 @@ export async function startBilling(config: BillingConfig, log: Logger): Promise<
   };
 }
 
-function mountServices(deps: any): readonly ServiceMount[] {
-  return [
-    serviceMount(AccountService, accountService({ ...deps, grantCredit: async () => ({}) })),
-    serviceMount(CatalogService, catalogService(deps)),
-    serviceMount(ReportService, reportService(deps)),
-  ];
+/** Opens everything that has a lifetime, in the order that it is closed backwards in. */
+async function openDeps(
+  stack: AsyncDisposableStack,
+  config: BillingConfig,
+  log: Logger,
+  metrics: Metrics,
+): Promise<ServicesDeps> {
+  const clock = systemClock;
+  const url = config.databaseUrl.reveal();
+  const ormConnections = Math.max(2, Math.floor(config.mysqlConnections / 4));
+  const pool = openMysql({ url, connectionsMax: config.mysqlConnections - ormConnections });
+  stack.defer(() => pool.end());
+  await requireDurable(pool, config, log);
+  const orm = stack.use(openOrm({ url, connectionsMax: ormConnections }));
+  const catalogue = stack.use(await openCatalogue({ config, orm, clock, log }));
+  const accessFeed = stack.use(
+    openAccessFeed({ readChanges: (sinceMs) => readAccessChanges(orm, sinceMs), clock, log }),
+  );
+  return {
+    ...createEngine({ config, pool, clock, log, metrics, catalogue }),
+    orm,
+    log,
+    catalogue,
+    accessFeed,
+    pepper: config.apiKeyPepper,
+    pageTokens: createPageTokens([config.pageTokenSecret.reveal()]),
+    pull: (effectiveFrom, signal) =>
+      pullOpenRouter(config.openRouterModelsUrl, effectiveFrom, signal),
+  };
+}
+
+const hourMs = 3_600_000;
+
+function jobsOf(deps: ServicesDeps, config: BillingConfig): readonly Job[] {
+  const jobs = createJobs({ ...deps, expireGrants: (signal) => expireGrants(deps, signal) });
+  if (config.priceSync === "off") return jobs;
+  const run = async (signal: AbortSignal) => void (await syncPrices(deps, signal));
+  return [...jobs, { name: "sync_prices", periodMs: hourMs, run }];
 }
 
 /** A lost charge is worse than a service that does not start, unless the operator has decided otherwise. */

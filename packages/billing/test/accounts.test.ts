@@ -22,7 +22,10 @@ after(() => billing[Symbol.asyncDispose]());
 
 const accounts = () => billing.client(AccountService);
 
-type CreateAccount = MessageInitShape<typeof CreateAccountRequestSchema>;
+type CreateAccount = Exclude<
+  MessageInitShape<typeof CreateAccountRequestSchema>,
+  { readonly $typeName: string }
+>;
 
 describe("CreateAccount", () => {
   const first: CreateAccount = {
@@ -89,6 +92,17 @@ describe("CreateAccount", () => {
       });
     });
   }
+});
+
+describe("amounts", () => {
+  it("keep every digit, up to the largest", async () => {
+    const { accountId } = await openAccount(billing);
+    for (const amountNanos of [8_999_999_999_999_999_999n, 9_007_199_254_740_993n, 1n, 0n]) {
+      await accounts().updateAccount({ accountId, overdraftLimit: { amountNanos } });
+      const { account } = await accounts().getAccount({ accountId });
+      assert.equal(account?.overdraftLimit?.amountNanos, amountNanos);
+    }
+  });
 });
 
 describe("UpdateAccount", () => {

@@ -3,7 +3,10 @@ import { createHmac } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ApiKeyState } from "@farebox/proto/farebox/billing/v1/account";
-import { AccountService } from "@farebox/proto/farebox/billing/v1/account_service";
+import {
+  AccountService,
+  type WatchAccessResponse,
+} from "@farebox/proto/farebox/billing/v1/account_service";
 import type { RowDataPacket } from "mysql2/promise";
 import {
   type BillingUnderTest,
@@ -252,7 +255,8 @@ describe("WatchAccess", () => {
     const { accountId, key, apiKeyId } = await openAccount(billing);
     const stream = accounts().watchAccess({});
     const messages = stream[Symbol.asyncIterator]();
-    const next = async () => (await messages.next()).value;
+    const next = async (): Promise<WatchAccessResponse | undefined> =>
+      (await messages.next()).value;
     assert.equal((await next())?.resync, true);
     await accounts().revokeApiKey({ apiKeyId });
     await accounts().updateAccount({ accountId, displayName: "renamed" });

@@ -266,6 +266,37 @@ describe("WatchCatalog", () => {
   }
 });
 
+describe("another billing process", () => {
+  it("has the prices that were set before it started, and those that are set while it runs", async () => {
+    const set = (input: string) =>
+      catalog().setPrice({ requestId: uniqueRequest(), price: priceOf("shared", input) });
+    await set("1");
+    await set("2");
+    await using other = await startBillingForTest({ DATABASE_URL: billing.databaseUrl });
+    const listed = await other.client(CatalogService).listPrices({ model: "shared" });
+    assert.deepEqual(
+      listed.prices.map((price) => [price.source, price.rates?.input]),
+      [["override", "2"]],
+    );
+    const stream = other.client(CatalogService).watchCatalog({});
+    const messages = stream[Symbol.asyncIterator]();
+    let isSynced = false;
+    for (;;) {
+      const { value } = await messages.next();
+      const found = (value as WatchCatalogResponse).entries.find((it) => it.model === "shared");
+      if (isSynced && found) {
+        assert.equal(parseSnapshot(found.priceSnapshotJson).rates.input, "3");
+        break;
+      }
+      if ((value as WatchCatalogResponse).complete && !isSynced) {
+        isSynced = true;
+        await set("3");
+      }
+    }
+    stream.cancel();
+  });
+});
+
 describe("SetFreeQuota", () => {
   it("sets a rule, changes it, and ends it", async () => {
     const set = (amount: bigint) =>
@@ -286,7 +317,7 @@ describe("SetFreeQuota", () => {
   });
 
   // biome-ignore format: a table is read by column
-  const faults: [field: string, change: object][] = [
+  const faults: [field: string, change: { service?: string; period?: 0 | 9; unit?: 0; amount?: bigint }][] = [
     ["service", { service: "No Spaces" }],
     ["period",  { period: 0 }],
     ["period",  { period: 9 }],
@@ -296,7 +327,8 @@ describe("SetFreeQuota", () => {
   ];
   for (const [field, change] of faults) {
     it(`names ${field} at fault`, async () => {
-      const request = { service: "llm", period: 1, unit: 1, amount: 1n, ...change };
+      const sound = { service: "llm", period: 1, unit: 1, amount: 1n } as const;
+      const request = { ...sound, ...change };
       await assert.rejects(catalog().setFreeQuota(request), {
         reason: "INVALID_ARGUMENT",
         metadata: { field },

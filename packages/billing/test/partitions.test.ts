@@ -1,13 +1,24 @@
 import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
+import { type Clock, systemClock } from "@farebox/kit/clock";
 import { newUuid } from "@farebox/kit/ids";
+import { createLogger } from "@farebox/kit/logger";
+import { createMetrics } from "@farebox/kit/metrics";
 import type { Pool } from "@farebox/kit/mysql";
 import { type FakeClock, fakeClock } from "@farebox/kit/testing/clock";
 import type { TestDatabase } from "@farebox/kit/testing/mysql";
 import type { RowDataPacket } from "mysql2/promise";
-import { dayMs, uuidFloorHex } from "../src/domain/usage-day.ts";
+import { dayMs, oldestKeptDayMs, uuidFloorHex } from "../src/domain/usage-day.ts";
+import type { DecodedItem } from "../src/domain/usage-item.ts";
+import { createMoneyEvents } from "../src/events.ts";
 import { keepPartitions } from "../src/operations/keep-partitions.ts";
+import { runReconciliation } from "../src/operations/run-reconciliation.ts";
+import { settleItems } from "../src/operations/settle-items.ts";
+import { createAccountFacts } from "../src/store/account-facts.ts";
+import { createSnapshotPrices } from "../src/store/snapshot-prices.ts";
+import { leaseFixture } from "./lease-fixture.ts";
 import { openBillingDatabase } from "./open-billing-database.ts";
+import { nanoPrice, usageItem, writeNanoPrice } from "./usage-fixture.ts";
 
 const startMs = Date.UTC(2026, 10, 21, 12);
 const opened: TestDatabase[] = [];
@@ -26,11 +37,11 @@ after(async () => {
   for (const database of opened) await database[Symbol.asyncDispose]();
 });
 
-const keep = (isServing: boolean, retentionDays = 90) =>
+const keep = (isServing: boolean, retentionDays = 90, sleep: Clock["sleep"] = clock.sleep) =>
   keepPartitions(
     {
       pool,
-      clock,
+      clock: { ...clock, sleep },
       retentionDays,
       events: {
         partitionsAdded: (days) => void seen.push(`added ${days.length}`),
@@ -58,11 +69,11 @@ async function partitions(): Promise<Record<string, number>> {
   return counts;
 }
 
+const idAt = (timeMs: number) =>
+  Buffer.concat([Buffer.from(uuidFloorHex(timeMs).slice(0, 12), "hex"), newUuid().subarray(6)]);
+
 async function insertAt(timeMs: number): Promise<void> {
-  const id = Buffer.concat([
-    Buffer.from(uuidFloorHex(timeMs).slice(0, 12), "hex"),
-    newUuid().subarray(6),
-  ]);
+  const id = idAt(timeMs);
   await pool.query(
     `INSERT INTO usage_transaction (account_id, id, request_id, service, provider, model, api_key_id, user_id, tenant_id,
        input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, audio_input_tokens, output_tokens,
@@ -202,5 +213,53 @@ test("gives way to a transaction that holds the table, and gets it later", async
     p20261123: 0,
     p20261124: 0,
     pmax: 0,
+  });
+});
+
+test("adds and drops days while settlement goes on, and charges late items of a dropped day", async () => {
+  await writeNanoPrice(pool);
+  const log = createLogger({ name: "test", level: "silent" });
+  const deps = {
+    pool,
+    clock,
+    facts: createAccountFacts(pool),
+    prices: createSnapshotPrices(pool),
+    events: createMoneyEvents({ log, metrics: createMetrics() }),
+    oldestKeptDayMs: () => oldestKeptDayMs(clock.nowMs(), 2),
+  };
+  const settling = (items: DecodedItem[]) => settleItems(deps, { items });
+  const accountId = await leaseFixture(pool, clock).account(10_000);
+  await keep(false, 2);
+  const settle = (timeMs: number) =>
+    settling([
+      usageItem({
+        accountId,
+        id: idAt(timeMs).toString("hex"),
+        priceSnapshotId: nanoPrice.id,
+        cost: 1,
+      }),
+    ]);
+  const statuses: string[] = [];
+  for (let day = 0; day < 6; day += 1) {
+    const nowMs = startMs + day * dayMs;
+    const work = Array.from({ length: 20 }, (_, count) => settle(nowMs + count));
+    // The first day is late by then: its partition is gone or about to go.
+    const late = settle(startMs + 100 + day);
+    const kept = keep(true, 2, systemClock.sleep);
+    const [, ...done] = await Promise.all([kept, late, ...work]);
+    statuses.push(...done.flat());
+    await clock.advance(dayMs);
+  }
+  assert.deepEqual(new Set(statuses), new Set(["APPLIED"]));
+  assert.equal(statuses.length, 6 * 21);
+  const [late] = await pool.query<RowDataPacket[]>("SELECT COUNT(*) AS count FROM usage_late");
+  assert.ok(Number(late[0]?.count) > 0);
+  const input = { accountId, signal: new AbortController().signal };
+  const report = await runReconciliation({ pool, clock, retentionDays: 2 }, input);
+  assert.deepEqual(report.drifts, []);
+  assert.deepEqual(await leaseFixture(pool, clock).balance(accountId), {
+    available: 10_000 - 6 * 21,
+    held: 0,
+    open_leases: 0,
   });
 });

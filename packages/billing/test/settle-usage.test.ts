@@ -10,7 +10,11 @@ import { serviceMount } from "@farebox/kit/service-mount";
 import type { TestDatabase } from "@farebox/kit/testing/mysql";
 import { serveForTest, type TestServer } from "@farebox/kit/testing/rpc";
 import { BillingService } from "@farebox/proto/farebox/billing/v1/billing_service";
-import { SettleStatus, UsageItemSchema } from "@farebox/proto/farebox/billing/v1/usage";
+import {
+  SettleStatus,
+  SettleStatusSchema,
+  UsageItemSchema,
+} from "@farebox/proto/farebox/billing/v1/usage";
 import type { DecodedItem } from "../src/domain/usage-item.ts";
 import { createMoneyEvents } from "../src/events.ts";
 import { runReconciliation } from "../src/operations/run-reconciliation.ts";
@@ -59,23 +63,28 @@ function connect(server: TestServer, gatewayId: Buffer, bootId: Buffer) {
   stream.write({
     message: { case: "hello", value: { gatewayId: formatId("gtw", gatewayId), bootId } },
   });
+  const send = (sequence: number, items: Items) =>
+    stream.write({
+      message: {
+        case: "batch",
+        value: {
+          sequence: BigInt(sequence),
+          items: items.map((item) => fromBinary(UsageItemSchema, encodeItem(item))),
+        },
+      },
+    });
   return {
     cancel: () => stream.cancel(),
     renew: () => stream.write({ message: { case: "renew", value: { sequence: 1n } } }),
-    send: (sequence: number, items: Items) =>
-      stream.write({
-        message: {
-          case: "batch",
-          value: {
-            sequence: BigInt(sequence),
-            items: items.map((item) => fromBinary(UsageItemSchema, encodeItem(item))),
-          },
-        },
-      }),
+    send,
     next: async () => {
       const answer = await answers.next();
       assert.ok(answer.done !== true, "the stream goes on");
       return answer.value.message;
+    },
+    /** Sends batches, numbered from 1. */
+    sendAll: (batches: readonly Items[]) => {
+      for (const [index, items] of batches.entries()) send(index + 1, items);
     },
     /** The statuses of the next acknowledgement. */
     acknowledged: async () => {
@@ -98,7 +107,7 @@ const batchOf = (accountId: string, leaseId: Buffer, count: number): DecodedItem
 const counted = (statuses: readonly SettleStatus[]) => {
   const counts: Record<string, number> = {};
   for (const status of statuses) {
-    const name = SettleStatus[status];
+    const name = SettleStatusSchema.value[status]?.localName ?? "";
     counts[name] = (counts[name] ?? 0) + 1;
   }
   return counts;
@@ -122,7 +131,7 @@ test("settles batches over the wire, and answers each item of each", async () =>
   assert.equal(welcome.case === "welcome" && welcome.value.epoch, 1n);
   const lease = await rows.gatewayLease(account, gateway, 1n, 5_000);
   const batches = [1_000, 1, 500].map((count) => batchOf(account, lease, count));
-  batches.forEach((items, index) => stream.send(index + 1, items));
+  stream.sendAll(batches);
   for (const [index, items] of batches.entries()) {
     const { sequence, statuses } = await stream.acknowledged();
     assert.deepEqual([sequence, counted(statuses)], [BigInt(index + 1), { APPLIED: items.length }]);
@@ -167,7 +176,7 @@ test("charges once what was sent again after the stream was killed, wherever it 
     const lease = await rows.gatewayLease(account, gateway, 1n, 400);
     const fresh = Array.from({ length: 6 }, () => batchOf(account, lease, 50));
     journal = [...journal, ...fresh];
-    journal.forEach((items, index) => stream.send(index + 1, items));
+    stream.sendAll(journal);
     // So many answers arrive; the others are lost with the connection, while billing may still be at it.
     for (let count = 0; count < acknowledged; count += 1) await stream.acknowledged();
     stream.cancel();
@@ -175,7 +184,7 @@ test("charges once what was sent again after the stream was killed, wherever it 
   }
   const stream = connect(server, gateway, boot);
   await stream.next();
-  journal.forEach((items, index) => stream.send(index + 1, items));
+  stream.sendAll(journal);
   for (const _ of journal) {
     const { statuses } = await stream.acknowledged();
     assert.deepEqual(
@@ -219,7 +228,7 @@ test("ends streams with UNAVAILABLE at shutdown, and what was sent is charged on
   await stream.next();
   const lease = await rows.gatewayLease(account, gateway, 1n, 1_000);
   const batches = Array.from({ length: 4 }, () => batchOf(account, lease, 200));
-  batches.forEach((items, index) => stream.send(index + 1, items));
+  stream.sendAll(batches);
   await stream.acknowledged();
   const ended = assert.rejects(
     async () => {
@@ -232,7 +241,7 @@ test("ends streams with UNAVAILABLE at shutdown, and what was sent is charged on
   await using again = await serve();
   const resumed = connect(again, gateway, boot);
   await resumed.next();
-  batches.forEach((items, index) => resumed.send(index + 1, items));
+  resumed.sendAll(batches);
   for (const _ of batches) await resumed.acknowledged();
   assert.equal(await spent(account), 800);
   await assertNoDrift();

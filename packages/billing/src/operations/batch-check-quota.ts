@@ -36,7 +36,7 @@ export async function batchCheckQuota(
 ): Promise<BatchCheckQuotaAnswer> {
   const { gatewayId, gatewayEpoch } = input;
   await requireCurrentEpoch(deps.pool, gatewayId, gatewayEpoch);
-  const asked = input.asks.map((ask) => deps.asks.submit({ ask, mayCreateAccount: true }));
-  const [answers, claims] = await Promise.all([Promise.all(asked), claimRequests(deps, input)]);
+  const asked = deps.asks.submit(input.asks.map((ask) => ({ ask, mayCreateAccount: true })));
+  const [answers, claims] = await Promise.all([asked, claimRequests(deps, input)]);
   return { answers, claims };
 }

@@ -22,7 +22,8 @@ export async function checkQuota(
 ): Promise<Exclude<AskAnswer, { kind: "refuse" }>> {
   const { gatewayId, gatewayEpoch } = input.ask;
   if (gatewayId !== "") await requireCurrentEpoch(deps.pool, gatewayId, gatewayEpoch);
-  const answer = await deps.asks.submit(input);
+  const [answer] = await deps.asks.submit([input]);
+  if (answer === undefined) throw new Error("an ask was not answered");
   if (answer.kind === "refuse") throw new AppError(answer.reason);
   return answer;
 }

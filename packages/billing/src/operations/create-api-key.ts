@@ -32,6 +32,9 @@ export type CreateApiKeyInput = {
 /** A key with its secret, which is empty when the key was made by an earlier call: it is shown once. */
 export type NewApiKey = { readonly apiKey: ApiKey; readonly secret: string };
 
+/** What a TEXT column holds. */
+const allowedModelsBytesMax = 65_535;
+
 /**
  * Makes a key. The secret exists only in the answer; a repeated request id with the same content answers the same key
  * without it. A caller can only give scopes that it holds.
@@ -47,6 +50,9 @@ export async function createApiKey(
   const nowMs = deps.clock.nowMs();
   if (input.expireTimeMs !== undefined && input.expireTimeMs <= nowMs) {
     throw fieldError("expire_time", "must be in the future");
+  }
+  if (Buffer.byteLength(JSON.stringify(input.allowedModels)) > allowedModelsBytesMax) {
+    throw fieldError("allowed_models", `must be at most ${allowedModelsBytesMax} bytes together`);
   }
   const account = await deps.orm.read((em) => findAccount(em, input.accountId));
   if (account === undefined) throw new AppError("ACCOUNT_NOT_FOUND");

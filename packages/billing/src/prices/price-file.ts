@@ -18,8 +18,13 @@ const currency = { pattern: /^[A-Z]{3}$/, expected: "an ISO 4217 code" };
 
 /**
  * Reads the file named by FAREBOX_PRICES: a list `prices`, and a list `exchange_rates` of `{from, to, rate}`. Its prices
- * are overrides, read when the process starts; every billing process must be given the same file. Throws an Error that
- * names the file and every field at fault.
+ * are overrides, read when the process starts; every billing process must be given the same file. Where SetPrice has a
+ * version of the same model, the one with the newest `effective_from` counts, and of two alike the one that was set.
+ *
+ * A `model` may be a pattern (`gpt-*`). The price of provider "*" and model "*", if there is one, is what models are
+ * charged with that nothing else prices; without it they are refused.
+ *
+ * Throws an Error that names the file and every field at fault.
  */
 export async function readPriceFile(path: string): Promise<PriceFile> {
   const text = await readFile(path, "utf8");

@@ -6,7 +6,12 @@ import {
   SettleUsageRequestSchema,
   SettleUsageResponseSchema,
 } from "@farebox/proto/farebox/billing/v1/billing_service";
-import { SettleStatus, type UsageItem, UsageItemSchema, UsageSchema } from "@farebox/proto/farebox/billing/v1/usage";
+import {
+  SettleStatus,
+  type UsageItem,
+  UsageItemSchema,
+  UsageSchema,
+} from "@farebox/proto/farebox/billing/v1/usage";
 import fc from "fast-check";
 import type { DecodedItem } from "../domain/usage-item.ts";
 import { createItemDecoder } from "./decode-usage-item.ts";
@@ -120,7 +125,8 @@ function expected(message: UsageItem, encoded: Uint8Array): DecodedItem {
 
 /** Numbers beyond 2^53 may differ in their last digits, and in nothing else. */
 function rounded(decoded: DecodedItem): DecodedItem {
-  const round = (value: number) => (Number.isSafeInteger(value) ? value : Number(value.toPrecision(14)));
+  const round = (value: number) =>
+    Number.isSafeInteger(value) ? value : Number(value.toPrecision(14));
   const record = { ...decoded, freeUnits: round(decoded.freeUnits) };
   const times = {
     startTimeMs: round(decoded.startTimeMs),

@@ -5,6 +5,7 @@ import { isCurrentSession } from "../operations/is-current-session.ts";
 import { openSession } from "../operations/open-session.ts";
 import { renewSession } from "../operations/renew-session.ts";
 import { type SettleItemsDeps, settleItems } from "../operations/settle-items.ts";
+import type { SettleQueue } from "../operations/settle-queue.ts";
 import type { SettleCodec } from "./settle-codec.ts";
 import { createSettleStreams } from "./settle-streams.ts";
 import { settleUsage } from "./settle-usage.ts";
@@ -12,6 +13,8 @@ import { settleUsage } from "./settle-usage.ts";
 export type SettleUsageMethodDeps = DrainSessionDeps &
   SettleItemsDeps & {
     readonly codec: SettleCodec;
+    /** Where batches of all streams meet; without it each is settled by itself. */
+    readonly settles?: SettleQueue;
     /** How long a gateway's leases live after an answered renewal. */
     readonly leaseValidForMs: number;
   };
@@ -33,7 +36,7 @@ export function settleUsageMethod(
     drainSession: drainSession.bind(undefined, deps),
     isCurrent: isCurrentSession.bind(undefined, deps),
     settleItems: (items: Parameters<typeof settleItems>[1]["items"]) =>
-      settleItems(deps, { items }),
+      deps.settles?.submit(items) ?? settleItems(deps, { items }),
     itemsOf: deps.codec.itemsOf,
   };
   return (messages, ctx) => settleUsage(streamDeps, messages, ctx);

@@ -111,8 +111,8 @@ function createAnswer(deps: SettleUsageDeps, stream: SettleStream) {
   };
   const settle = async (batch: SettleBatch): Promise<Reply> => {
     if (batch.items.length > itemsMax) throw fieldError("batch.items", "at most 1000 items");
-    const settled = await deps.settleItems(deps.itemsOf(batch.items));
-    await noticeTakeOver();
+    const settling = deps.settleItems(deps.itemsOf(batch.items));
+    const [settled] = await Promise.all([settling, noticeTakeOver()]);
     const statuses = settled.map((status) => StatusNumbers[status]);
     const acknowledgement = { sequence: batch.sequence, statuses };
     return { message: { case: "acknowledgement", value: acknowledgement } };

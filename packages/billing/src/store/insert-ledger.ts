@@ -33,12 +33,12 @@ function ledgerColumns(createTime: string) {
   return [
     { name: "account_id", literal: (entry: NewLedgerEntry) => quoteText(entry.accountId) },
     { name: "id", literal: () => `x'${newUuid().toString("hex")}'` },
-    { name: "kind", literal: (entry: NewLedgerEntry) => `'${entry.kind}'` },
+    { name: "kind", literal: (entry: NewLedgerEntry) => `'${entry.kind}'`, usual: "'USAGE'" },
     { name: "reference", literal: (entry: NewLedgerEntry) => quoteText(entry.reference) },
     { name: "amount", literal: (entry: NewLedgerEntry) => String(entry.amount) },
     { name: "balance_after", literal: (entry: NewLedgerEntry) => String(entry.balanceAfter) },
-    { name: "debit", literal: (entry: NewLedgerEntry) => `'${entry.debit}'` },
-    { name: "credit", literal: (entry: NewLedgerEntry) => `'${entry.credit}'` },
+    { name: "debit", literal: (entry: NewLedgerEntry) => `'${entry.debit}'`, usual: "'customer_funds'" },
+    { name: "credit", literal: (entry: NewLedgerEntry) => `'${entry.credit}'`, usual: "'usage_revenue'" },
     { name: "create_time", literal: () => createTime },
   ];
 }

@@ -21,42 +21,34 @@ export async function insertRows<Row>(
   rows: readonly Row[],
 ): Promise<void> {
   if (rows.length === 0) return;
-  const names: string[] = [];
-  const literals: string[][] = [];
-  for (const column of into.columns) {
-    const texts = literalsOf(column, rows);
-    if (texts === undefined) continue;
-    names.push(column.name);
-    literals.push(texts);
-  }
+  const columns = into.columns.filter((column) => isUnusual(column, rows));
+  const names = columns.map((column) => column.name);
   const tail = into.tail === undefined ? "" : ` ${into.tail(names)}`;
   await tx.query<ResultSetHeader>(
-    `INSERT INTO ${into.table} (${names.join(",")}) VALUES ${valuesOf(literals, rows.length)}${tail}`,
+    `INSERT INTO ${into.table} (${names.join(",")}) VALUES ${valuesOf(columns, rows)}${tail}`,
+    unformatted,
   );
 }
 
-/** A column's literals, row by row; undefined when all of them are the default. */
-function literalsOf<Row>(column: InsertColumn<Row>, rows: readonly Row[]): string[] | undefined {
-  const { literal, usual } = column;
-  let isUsual = usual !== undefined;
-  const texts: string[] = [];
-  for (const row of rows) {
-    const text = literal(row);
-    if (isUsual && text !== usual) isUsual = false;
-    texts.push(text);
-  }
-  return isUsual ? undefined : texts;
+/** No values to fill in, not even none: the driver then does not search the text for places to put them. */
+export const unformatted = null;
+
+/** Whether some row holds something else than the column's default. */
+function isUnusual<Row>({ usual, literal }: InsertColumn<Row>, rows: readonly Row[]): boolean {
+  if (usual === undefined) return true;
+  for (const row of rows) if (literal(row) !== usual) return true;
+  return false;
 }
 
-function valuesOf(literals: readonly (readonly string[])[], rowsCount: number): string {
-  let values = "";
-  for (let row = 0; row < rowsCount; row += 1) {
-    let comma = row === 0 ? "(" : ",(";
-    for (const texts of literals) {
-      values += comma + texts[row];
-      comma = ",";
+function valuesOf<Row>(columns: readonly InsertColumn<Row>[], rows: readonly Row[]): string {
+  const values: string[] = [];
+  for (const row of rows) {
+    let text = "(";
+    for (const column of columns) {
+      if (text !== "(") text += ",";
+      text += column.literal(row);
     }
-    values += ")";
+    values.push(`${text})`);
   }
-  return values;
+  return values.join(",");
 }

@@ -2,6 +2,7 @@ import type { PoolConnection, RowDataPacket } from "mysql2/promise";
 import { freeUnits } from "../domain/free-quota.ts";
 import type { Lease, LeaseCover, LeaseState, LeaseUnits } from "../domain/lease.ts";
 import { oneOf } from "./mapping.ts";
+import { unformatted } from "./insert-rows.ts";
 import { quoteHex, quoteText, readTime } from "./sql-text.ts";
 
 /** Names a lease by its account and its 32 hex digits. */
@@ -20,6 +21,7 @@ export async function lockLeases(
     const [rows] = await tx.query<LeaseRow[]>(
       `SELECT ${leaseColumns} FROM lease FORCE INDEX (PRIMARY) WHERE (account_id, id) IN (${chunk})
        ORDER BY account_id, id FOR UPDATE`,
+    unformatted,
     );
     for (const row of rows) put(found, row, toLease(row));
   }
@@ -39,6 +41,7 @@ export async function lockCovers(
          granted_units - settled_units - released_units AS free_units, CAST(period_start AS CHAR) AS period_start
        FROM lease FORCE INDEX (PRIMARY) WHERE (account_id, id) IN (${chunk})
        ORDER BY account_id, id FOR UPDATE`,
+    unformatted,
     );
     for (const row of rows) put(found, row, toCover(row));
   }

@@ -1,5 +1,6 @@
 import type { PoolConnection, RowDataPacket } from "mysql2/promise";
 import type { Wallet } from "../domain/balance-moves.ts";
+import { unformatted } from "./insert-rows.ts";
 import { quoteText } from "./sql-text.ts";
 
 /**
@@ -16,6 +17,7 @@ export async function lockWallets(
   const [rows] = await tx.query<WalletRow[]>(
     `SELECT account_id, available, held, spent, credited, receivable, overdraft_limit, open_leases, open_grants
      FROM balance FORCE INDEX (PRIMARY) WHERE account_id IN (${ids}) ORDER BY account_id FOR UPDATE`,
+    unformatted,
   );
   for (const row of rows) wallets.set(row.account_id, toWallet(row));
   return wallets;

@@ -1,5 +1,6 @@
 import type { PoolConnection, ResultSetHeader } from "mysql2/promise";
 import { escape } from "mysql2";
+import { unformatted } from "./insert-rows.ts";
 
 /** A column as an update of many rows at once knows it. `hex` columns hold bytes, travelling as hex digits. */
 export type UpdateColumn = {
@@ -53,6 +54,7 @@ export async function updateRows(
   const [result] = await tx.query<ResultSetHeader>(
     `UPDATE JSON_TABLE(${quoteJson(json)}, '$[*]' COLUMNS (${columns.map(declare).join(", ")})) AS j
      STRAIGHT_JOIN ${shape.table} AS t ON ${on.join(" AND ")} SET ${changes.join(", ")}`,
+    unformatted,
   );
   if (result.affectedRows !== rows.length) {
     throw new Error(`${shape.table}: ${result.affectedRows} of ${rows.length} rows were there`);

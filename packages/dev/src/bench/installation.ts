@@ -50,9 +50,10 @@ export type InstallationRequest = {
 export async function openInstallation(request: InstallationRequest): Promise<Installation> {
   const { home, given, log } = request;
   await using undo = new AsyncDisposableStack();
-  const start = async (spec: ChildSpec) =>
-    undo.use(await startChild(profiled(spec, request.profileFolder), { log }));
   const databases = undo.use(await openDatabases({ home, given, log }));
+  const children = undo.use(new AsyncDisposableStack());
+  const start = async (spec: ChildSpec) =>
+    children.use(await startChild(profiled(spec, request.profileFolder), { log }));
   const specs = await specsOf(home, databases);
   const billing = await start(billingSpec(specs, "billing"));
   const owned = undo.move();

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { migrate } from "@farebox/billing/migrate";
 import type { Child } from "../child.ts";
 import { type Databases, openDatabases } from "../databases/open-databases.ts";
 import { type Seeded, seed } from "../seed/seed.ts";
@@ -79,10 +80,8 @@ async function startAll(
   { start }: StackProcesses,
   isUpstreamGiven: boolean,
 ): Promise<Seeded> {
-  const [first = "billing", ...others] = plan.billings;
-  await Promise.all([start(first), ...(isUpstreamGiven ? [] : [start("upstream")])]);
-  // Only now: the first has migrated the schema.
-  await Promise.all(others.map(start));
+  await migrate(plan.databaseUrl);
+  await Promise.all([...plan.billings, ...(isUpstreamGiven ? [] : ["upstream"])].map(start));
   const [seeded] = await Promise.all([
     seed({
       billingAddress: plan.billingAddress,

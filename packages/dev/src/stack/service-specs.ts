@@ -36,7 +36,7 @@ export function upstreamSpec(request: SpecsRequest): ChildSpec {
   });
 }
 
-/** A billing process. It migrates its schema before it serves. */
+/** A billing process, for a schema that has been migrated. */
 export function billingSpec(request: SpecsRequest, name: string): ChildSpec {
   const { ports, secrets } = request;
   const opsPort = portOf(ports, `${name}Ops`);

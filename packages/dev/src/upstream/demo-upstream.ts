@@ -111,10 +111,6 @@ function answer(
   res: ServerResponse,
   body: Buffer,
 ): void {
-  if (req.headers.authorization === undefined && req.headers["x-api-key"] === undefined) {
-    sendJson(res, 401, dialect.error(401, "You didn't provide an API key."));
-    return;
-  }
   const demand = readDemand(body, req.headers, deps.standing.take);
   if ("fault" in demand) {
     sendJson(res, 400, dialect.error(400, demand.fault));

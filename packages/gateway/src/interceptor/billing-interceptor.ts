@@ -6,7 +6,7 @@ import type { Journal } from "./journal/journal.ts";
 import type { ClaimDesk } from "./lease/claim-desk.ts";
 import type { Reservation } from "./lease/lease.ts";
 import type { LeaseBook } from "./lease/lease-book.ts";
-import type { QuotaPool } from "./lease/quota-pool.ts";
+import { type ClaimedCall, reserveAndClaim } from "./reserve-and-claim.ts";
 import type { SettlementClient } from "./settlement/settlement-client.ts";
 
 /** What the interceptor is made of. */
@@ -27,9 +27,14 @@ export type BillingInterceptor = {
    *
    * Refuses, thrown or rejected alike, with an AppError: INSUFFICIENT_BALANCE, INSUFFICIENT_QUOTA, ACCOUNT_IN_DEBT,
    * BUDGET_EXCEEDED, ACCOUNT_NOT_FOUND, TOO_MANY_WAITING, BILLING_UNAVAILABLE, JOURNAL_FULL, SHUTTING_DOWN, and for a claimed
-   * request id REQUEST_ID_REUSED, REQUEST_IN_PROGRESS, REQUEST_ALREADY_CHARGED.
+   * request id REQUEST_ID_REUSED, REQUEST_IN_PROGRESS, REQUEST_ALREADY_CHARGED; and CLIENT_CLOSED when the signal aborts
+   * while the call waits.
    */
-  beforeRequest(caller: BilledCaller, call: BilledCall): CallHold | Promise<CallHold>;
+  beforeRequest(
+    caller: BilledCaller,
+    call: BilledCall,
+    signal?: AbortSignal,
+  ): CallHold | Promise<CallHold>;
   /** Charges what the call used; the last byte of the answer waits for it. The same as `hold.settle`. */
   afterRequest(hold: CallHold, outcome: AttemptOutcome): Promise<Receipt>;
   /** Refuses new calls from now on. */
@@ -40,7 +45,7 @@ export type BillingInterceptor = {
 
 /** Makes the interceptor. */
 export function createBillingInterceptor(deps: BillingInterceptorDeps): BillingInterceptor {
-  const { journal, book, claims, settlement } = deps;
+  const { journal, book, settlement } = deps;
   let callsInFlight = 0;
   let isStopping = false;
   const holdDeps = {
@@ -67,41 +72,27 @@ export function createBillingInterceptor(deps: BillingInterceptorDeps): BillingI
     return new CallHold(holdDeps, pool, head, reservation);
   }
 
-  async function waitAndAdmit(admitted: AdmittedCall): Promise<CallHold> {
-    return admit(admitted, await book.wait(admitted.pool, admitted.call));
+  async function waitAndAdmit(admitted: AdmittedCall, signal?: AbortSignal): Promise<CallHold> {
+    return admit(admitted, await book.wait(admitted.pool, admitted.call, signal));
   }
 
-  /** The claim and the ask travel together; a call that one of them refuses gives the other back. */
-  async function claimAndAdmit(admitted: AdmittedCall, sha256: Buffer): Promise<CallHold> {
-    const { caller, call, pool } = admitted;
-    const attemptId = newUuid();
-    const { accountId } = caller;
-    const claim = { accountId, requestId: call.requestId, sha256, attemptId };
-    const [claimed, reserved] = await Promise.allSettled([
-      claims.claim(claim),
-      book.tryReserve(pool, call) ?? book.wait(pool, call),
-    ]);
-    if (reserved.status === "rejected") {
-      if (claimed.status === "fulfilled") claims.release(claim);
-      throw claimed.status === "rejected" ? claimed.reason : reserved.reason;
-    }
-    if (claimed.status === "fulfilled") return admit(admitted, reserved.value, attemptId);
-    if (deps.allowOnError && isUnavailable(claimed.reason)) return admit(admitted, reserved.value);
-    const unused = { nanos: 0n, units: 0, isCounted: true, outcomeEnd: 0 };
-    book.end(pool, reserved.value, unused);
-    throw claimed.reason;
+  async function claimAndAdmit(admitted: AdmittedCall, signal?: AbortSignal): Promise<CallHold> {
+    const claimed = await reserveAndClaim(deps, admitted, signal);
+    return admit(admitted, claimed.reservation, claimed.attemptId);
   }
 
   return {
-    beforeRequest: (caller, call) => {
+    beforeRequest: (caller, call, signal) => {
       if (isStopping) throw new AppError("SHUTTING_DOWN");
       if (!settlement.isReady) throw new AppError("BILLING_UNAVAILABLE", undefined, retryLater);
       if (!journal.isHealthy) throw new AppError("JOURNAL_FULL", undefined, retryLater);
       const pool = book.poolOf(caller.accountId, call.service);
       const admitted = { caller, call, pool };
-      if (call.claimSha256 !== undefined) return claimAndAdmit(admitted, call.claimSha256);
+      if (call.claimSha256 !== undefined) return claimAndAdmit(admitted, signal);
       const reservation = book.tryReserve(pool, call);
-      return reservation === undefined ? waitAndAdmit(admitted) : admit(admitted, reservation);
+      return reservation === undefined
+        ? waitAndAdmit(admitted, signal)
+        : admit(admitted, reservation);
     },
     afterRequest: (hold, outcome) => hold.settle(outcome),
     stopAdmitting: () => {
@@ -113,15 +104,7 @@ export function createBillingInterceptor(deps: BillingInterceptorDeps): BillingI
   };
 }
 
-type AdmittedCall = {
-  readonly caller: BilledCaller;
-  readonly call: BilledCall;
-  readonly pool: QuotaPool;
-};
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof AppError && error.reason === "BILLING_UNAVAILABLE";
-}
+type AdmittedCall = ClaimedCall & { readonly caller: BilledCaller; readonly call: BilledCall };
 
 const noLease = Buffer.alloc(0);
 const retryLater = { retryAfterMs: 1000 };

@@ -73,7 +73,7 @@ export async function openBilling(
     book.expireWaiting();
     grace.acknowledge(settlement.acknowledged);
     closeIdleLeases({ book, closer, settlement, epoch, clock }, settings.idleMs);
-  }, sweepMs);
+  }, sweepMs).unref();
   return {
     interceptor,
     journal,

@@ -8,6 +8,7 @@ import type {
   WatchCatalogResponse,
 } from "@farebox/proto/farebox/billing/v1/catalog_service";
 import { billingUnavailable } from "../lease/refuse-call.ts";
+import { findPricedName, isModelPattern } from "./find-priced-name.ts";
 
 /** What the copy of the catalogue needs. */
 export type CatalogCacheDeps = {
@@ -43,6 +44,8 @@ export class CatalogCache {
   /** A catalogue that replaces the copy once it is complete. */
   #arriving: PriceTable | undefined;
   #beatMs = Number.NEGATIVE_INFINITY;
+  /** What models resolve to, so that patterns are tried once a model. Emptied by every change. */
+  readonly #byModel = new Map<string, CurrencyTable | undefined>();
 
   constructor(deps: CatalogCacheDeps) {
     this.#deps = deps;
@@ -60,7 +63,7 @@ export class CatalogCache {
   find(query: PriceQuery): CatalogPrice {
     const prices = this.#prices;
     if (prices === undefined || !this.#isUsable(query.accountId)) throw billingUnavailable();
-    const versions = prices.get(query.provider)?.get(query.model)?.get(query.currency);
+    const versions = this.#pricesOf(prices, query)?.get(query.currency);
     // Newest first: nearly always the first one applies.
     const version = versions?.find(({ effectiveFromMs }) => effectiveFromMs <= query.atMs);
     const price = version && this.#compiled(version);
@@ -76,7 +79,7 @@ export class CatalogCache {
     const listed: { readonly provider: string; readonly model: string }[] = [];
     for (const [provider, models] of this.#prices ?? []) {
       for (const [model, currencies] of models) {
-        if (currencies.has(currency)) listed.push({ provider, model });
+        if (currencies.has(currency) && !isModelPattern(model)) listed.push({ provider, model });
       }
     }
     return listed;
@@ -87,6 +90,7 @@ export class CatalogCache {
     this.#beatMs = this.#deps.clock.monotonicMs();
     if (message.reset) this.#arriving = new Map();
     const table = this.#arriving ?? this.#prices;
+    if (message.entries.length > 0 || message.complete) this.#byModel.clear();
     if (table !== undefined) for (const entry of message.entries) addEntry(table, entry);
     if (message.complete && this.#arriving !== undefined) {
       this.#prices = this.#arriving;
@@ -98,6 +102,19 @@ export class CatalogCache {
     const { clock, isReachable, hasLease } = this.#deps;
     if (clock.monotonicMs() - this.#beatMs <= beatMsMax) return true;
     return !isReachable() && hasLease(accountId);
+  }
+
+  #pricesOf(prices: PriceTable, { provider, model }: PriceQuery): CurrencyTable | undefined {
+    const exact = prices.get(provider)?.get(model);
+    if (exact !== undefined) return exact;
+    const key = `${provider}\n${model}`;
+    const known = this.#byModel.get(key);
+    if (known !== undefined || this.#byModel.has(key)) return known;
+    // Model names come from clients: nonsense must not grow this process.
+    if (this.#byModel.size >= byModelMax) this.#byModel.clear();
+    const found = findPricedName(prices, provider, model);
+    this.#byModel.set(key, found);
+    return found;
   }
 
   #compiled(version: PriceVersion): CatalogPrice | undefined {
@@ -150,3 +167,4 @@ function emplace<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 }
 
 const beatMsMax = 60_000;
+const byModelMax = 10_000;

@@ -25,6 +25,9 @@ export function admitWaiting(
     if (denial === undefined || (call !== askedFor && isWorthAsking(pool, call, denial))) return;
     if (mayComeBack(pool, call)) {
       waitForReturn(call, denial);
+      for (const other of waiting) {
+        if (!isWorthAsking(pool, other, denial)) waitForReturn(other, denial);
+      }
       return;
     }
     waiting.shift();

@@ -22,7 +22,8 @@ export type AskBatcherDeps = {
 
 /** A lease ask that travels. Exactly one of the two is called, once; after `failed` it is not known whether it took effect. */
 export type TravellingAsk = {
-  readonly request: MessageInitShape<typeof CheckQuotaRequestSchema>;
+  /** Called when the batch leaves, so that it asks for everybody who waits by then; again for every repetition. */
+  readonly request: () => MessageInitShape<typeof CheckQuotaRequestSchema>;
   /** Undefined when no other gateway can be asking. */
   readonly lockKey: string | undefined;
   readonly answered: (result: CheckQuotaResult) => void;
@@ -128,7 +129,7 @@ export class AskBatcher {
     const request = {
       gatewayId,
       gatewayEpoch: epoch.current?.number ?? 0n,
-      asks: batch.asks.map((ask) => ask.request),
+      asks: batch.asks.map((ask) => ask.request()),
       claims: batch.claims.map(({ claim }) => claim),
       releasedClaims: batch.releases.map(({ claim }) => claim),
     };

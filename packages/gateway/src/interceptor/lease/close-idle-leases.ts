@@ -43,7 +43,7 @@ function isIdle(
   return (
     lease.callsInFlight === 0 &&
     pool.waiting.length === 0 &&
-    pool.ask === undefined &&
+    !pool.isAsking &&
     pool.lastAdmitMs <= sinceMs &&
     lease.lastOutcome <= settlement.acknowledged
   );

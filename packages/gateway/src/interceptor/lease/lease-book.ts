@@ -92,15 +92,18 @@ export class LeaseBook {
     return reservation;
   }
 
-  /** Waits for a grant, in order of arrival. Rejects with the AppError to answer the client with. */
-  async wait(pool: QuotaPool, need: CallNeed): Promise<Reservation> {
+  /**
+   * Waits for a grant, in order of arrival. Rejects with the AppError to answer the client with, or with CLIENT_CLOSED when
+   * the signal aborts first.
+   */
+  async wait(pool: QuotaPool, need: CallNeed, signal?: AbortSignal): Promise<Reservation> {
     const nowMs = this.#nowMs();
     const { denial } = pool;
     if (denial !== undefined && nowMs < denial.untilMs && pool.waiting.length === 0) {
       const rest = this.#spendable(pool) && coverFirst(pool, need, denial);
       if (rest !== undefined) return this.#waited(pool, need, rest);
       if (!isWorthAsking(pool, need, denial)) {
-        if (mayComeBack(pool, need)) return this.#enqueue(pool, need, denial);
+        if (mayComeBack(pool, need)) return this.#enqueue(pool, need, { denial, signal });
         this.figures.denied++;
         throw deniedError(pool, denial);
       }
@@ -111,7 +114,7 @@ export class LeaseBook {
       return this.#serveWithoutBilling(pool, need);
     }
     if (pool.waiting.length >= waitingMax) throw this.#tooMany();
-    return this.#enqueue(pool, need, undefined);
+    return this.#enqueue(pool, need, { denial: undefined, signal });
   }
 
   /** Ends a reservation with what was used, and lets those who wait have the rest. */
@@ -183,7 +186,7 @@ export class LeaseBook {
     pool.lastWorstCaseNanos = need.worstCaseNanos;
     if (reservation.units > 0) this.figures.free++;
     if (reservation.isClamped) this.figures.clamped++;
-    if (lease === undefined || pool.ask !== undefined || lease.free >= lease.refillBelow) return;
+    if (lease === undefined || pool.isAsking || lease.free >= lease.refillBelow) return;
     if (pool.lastAdmitMs >= pool.quietUntilMs) this.#asker.ask(pool);
   }
 
@@ -193,7 +196,7 @@ export class LeaseBook {
     return reservation;
   }
 
-  #enqueue(pool: QuotaPool, need: CallNeed, denial: Denial | undefined): Promise<Reservation> {
+  #enqueue(pool: QuotaPool, need: CallNeed, { denial, signal }: WaitTerms): Promise<Reservation> {
     const { promise, resolve, reject } = Promise.withResolvers<Reservation>();
     const nowMs = this.#nowMs();
     const call: WaitingCall = {
@@ -209,7 +212,7 @@ export class LeaseBook {
         this.onWaited(this.#nowMs() - nowMs);
       },
       refuse: (error) => {
-        if (error.reason !== "BILLING_UNAVAILABLE") this.figures.denied++;
+        if (isDenial(error)) this.figures.denied++;
         reject(error);
       },
     };
@@ -217,7 +220,16 @@ export class LeaseBook {
     pool.waiting.push(call);
     this.#waitingPools.add(pool);
     if (denial === undefined) this.#asker.ask(pool);
+    signal?.addEventListener("abort", () => this.#leave(pool, call), { once: true });
     return promise;
+  }
+
+  #leave(pool: QuotaPool, call: WaitingCall): void {
+    const at = pool.waiting.indexOf(call);
+    if (at === -1) return;
+    pool.waiting.splice(at, 1);
+    call.refuse(new AppError("CLIENT_CLOSED"));
+    if (at === 0) this.#serve(pool);
   }
 
   /** Gives a call that waited for money to come back whatever did. */
@@ -248,6 +260,12 @@ export class LeaseBook {
     this.figures.tooMany++;
     return new AppError("TOO_MANY_WAITING", undefined, { retryAfterMs: 1000 });
   }
+}
+
+type WaitTerms = { readonly denial: Denial | undefined; readonly signal: AbortSignal | undefined };
+
+function isDenial({ reason }: AppError): boolean {
+  return reason !== "BILLING_UNAVAILABLE" && reason !== "CLIENT_CLOSED";
 }
 
 function nothingToPay(): Reservation {

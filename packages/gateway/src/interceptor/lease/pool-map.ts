@@ -38,8 +38,8 @@ export class PoolMap {
 
   /** Lets go of a pool that holds nothing; keeps any other. */
   forget(pool: QuotaPool): void {
-    const holds = pool.lease ?? pool.ask ?? pool.waiting[0];
-    if (holds !== undefined || pool.isClosing) return;
+    const holds = pool.lease ?? pool.waiting[0];
+    if (holds !== undefined || pool.isAsking || pool.isClosing) return;
     if (this.#services.get(pool.service)?.delete(pool.accountId) === true) this.#size--;
   }
 }

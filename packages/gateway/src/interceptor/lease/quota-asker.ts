@@ -51,10 +51,8 @@ export class QuotaAsker {
 
   /** Asks for what the pool's waiting calls lack, or for a refill; nothing while an ask or a close is outstanding. */
   ask(pool: QuotaPool): void {
-    const epoch = this.#deps.epoch.current;
-    if (pool.ask !== undefined || pool.isClosing || epoch === undefined) return;
-    if (pool.lease !== undefined && pool.lease.epoch !== epoch) pool.lease = undefined;
-    pool.ask = makeQuotaAsk(pool, epoch, this.#deps.clock.monotonicMs());
+    if (pool.isAsking || pool.isClosing) return;
+    pool.isAsking = true;
     this.#send(pool);
   }
 
@@ -72,17 +70,25 @@ export class QuotaAsker {
   }
 
   #send(pool: QuotaPool): void {
-    const { ask } = pool;
-    if (ask === undefined) return;
     const { quotaLock, batcher } = this.#deps;
     const isLocked =
-      quotaLock === "always" || (quotaLock === "contended" && (ask.lease?.holders ?? 2) > 1);
+      quotaLock === "always" || (quotaLock === "contended" && (pool.lease?.holders ?? 2) > 1);
     batcher.ask({
-      request: ask.request,
+      request: () => this.#requestOf(pool),
       lockKey: isLocked ? lockKeyOf(pool) : undefined,
       answered: (result) => this.#answered(pool, result),
       failed: (error) => this.#failed(pool, error),
     });
+  }
+
+  /** The very same request as before if there was one, unless its epoch is over. */
+  #requestOf(pool: QuotaPool): QuotaAsk["request"] {
+    const { epoch, clock } = this.#deps;
+    const { current } = epoch;
+    if (current === undefined) throw new Error("nothing is asked before the first welcome");
+    if (pool.lease !== undefined && pool.lease.epoch !== current) pool.lease = undefined;
+    if (pool.ask?.epoch !== current) pool.ask = makeQuotaAsk(pool, current, clock.monotonicMs());
+    return pool.ask.request;
   }
 
   #answered(pool: QuotaPool, result: CheckQuotaResult): void {
@@ -95,6 +101,7 @@ export class QuotaAsker {
       return;
     }
     pool.ask = undefined;
+    pool.isAsking = false;
     this.#failingSinceMs = undefined;
     this.#retryMs = retryMsMin;
     switch (answer.kind) {
@@ -156,7 +163,10 @@ export class QuotaAsker {
 
   #retry(pool: QuotaPool): void {
     // An ask of an epoch that is over would be refused; if it had taken effect, Billing takes its lease back.
-    if (pool.ask !== undefined && pool.ask.epoch !== this.#deps.epoch.current) pool.ask = undefined;
+    if (pool.ask !== undefined && pool.ask.epoch !== this.#deps.epoch.current) {
+      pool.ask = undefined;
+      pool.isAsking = false;
+    }
     if (pool.ask !== undefined) this.#send(pool);
     else if (pool.waiting.length > 0) this.ask(pool);
   }

@@ -10,7 +10,9 @@ export type QuotaPool = {
   lease: Lease | undefined;
   /** Calls in order of arrival. Bounded. */
   readonly waiting: WaitingCall[];
-  /** The one ask that Billing has not answered yet. */
+  /** Whether an ask is about to leave, or outstanding: one at a time. */
+  isAsking: boolean;
+  /** The ask that left and that Billing has not answered yet. */
   ask: QuotaAsk | undefined;
   /** Why there is nothing more to be had for the moment; undefined when asking is worth while. */
   denial: Denial | undefined;
@@ -56,6 +58,7 @@ export function createQuotaPool(accountId: string, service: string, nowMs: numbe
     service,
     lease: undefined,
     waiting: [],
+    isAsking: false,
     ask: undefined,
     denial: undefined,
     quietUntilMs: 0,

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { inspect } from "node:util";
+import { readConfig } from "./config.ts";
+
+const required = {
+  DATABASE_URL: "mysql://root:password@127.0.0.1:3306/farebox",
+  SERVICE_TOKENS: "first-service-token,second-service-token",
+  API_KEY_PEPPER: "a-pepper-of-some-length",
+};
+
+describe("billing's configuration", () => {
+  it("has a default for everything but the database and the secrets", () => {
+    const config = readConfig(required);
+    assert.deepEqual(
+      config.serviceTokens.map((token) => token.reveal()),
+      ["first-service-token", "second-service-token"],
+    );
+    assert.deepEqual(
+      [config.host, config.port, config.opsPort],
+      ["127.0.0.1", { port: 50051, explicit: false }, { port: 9464, explicit: false }],
+    );
+    assert.deepEqual(
+      [config.leaseValidForMs, config.leaseSuspectMaxMs, config.usageRetentionDays],
+      [30_000, 900_000, 90],
+    );
+    assert.deepEqual([config.priceSync, config.autoCreateAccounts], ["off", false]);
+    assert.ok(Object.isFrozen(config));
+  });
+
+  it("derives the secret of page tokens from the pepper, unless it is given", () => {
+    const derived = readConfig(required).pageTokenSecret.reveal();
+    assert.equal(derived, readConfig(required).pageTokenSecret.reveal());
+    assert.ok(!derived.includes(required.API_KEY_PEPPER));
+    const given = readConfig({ ...required, PAGE_TOKEN_SECRET: "given-and-long-enough" });
+    assert.equal(given.pageTokenSecret.reveal(), "given-and-long-enough");
+  });
+
+  it("names every variable at fault at once, and never shows a secret", () => {
+    const faulty = {
+      SERVICE_TOKENS: "hunter2",
+      API_KEY_PEPPER: "short-pepper",
+      BILLING_PORT: "70000",
+      LEASE_VALID_FOR: "30",
+      PRICE_SYNC: "litellm",
+      OPENROUTER_MODELS_URL: "nowhere",
+      USAGE_RETENTION_DAYS: "-1",
+    };
+    assert.throws(
+      () => readConfig(faulty),
+      ({ message }: Error) => {
+        for (const name of ["DATABASE_URL", ...Object.keys(faulty)]) {
+          assert.ok(message.includes(name), name);
+        }
+        assert.ok(!/hunter2|short-pepper/.test(message));
+        return true;
+      },
+    );
+    const shown = `${JSON.stringify(readConfig(required))} ${inspect(readConfig(required), { depth: 9 })}`;
+    assert.ok(!/password|service-token|pepper-of/.test(shown));
+  });
+});
