@@ -1,8 +1,9 @@
 import { type DescFile, type DescService, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { Health as HealthService } from "@farebox/proto/grpc/health/v1/health";
 import type { Server } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
-import { HealthImplementation, service as healthService } from "grpc-health-check";
+import { HealthImplementation } from "grpc-health-check";
 
 /** Tells health clients whether the server takes calls. */
 export type Health = { setServing(isServing: boolean): void };
@@ -13,7 +14,8 @@ export type Health = { setServing(isServing: boolean): void };
  */
 export function addReflectionAndHealth(server: Server, services: readonly DescService[]): Health {
   const names = services.map((service) => service.typeName);
-  const fileDescriptorProtos = filesOf(services).map((file) =>
+  const listed = [...services, HealthService];
+  const fileDescriptorProtos = filesOf(listed).map((file) =>
     Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)),
   );
   const everything: ConstructorParameters<typeof ReflectionService>[0] = {
@@ -23,11 +25,9 @@ export function addReflectionAndHealth(server: Server, services: readonly DescSe
       fileDescriptorProtos,
     },
   };
-  for (const [name, method] of Object.entries(healthService)) {
-    everything[`health.${name}`] = method.requestType;
-  }
-  const listed = [...names, "grpc.health.v1.Health"];
-  new ReflectionService(everything, { services: listed }).addToServer(server);
+  new ReflectionService(everything, {
+    services: listed.map((service) => service.typeName),
+  }).addToServer(server);
 
   const health = new HealthImplementation();
   health.addToServer(server);
