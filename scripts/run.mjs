@@ -15,7 +15,7 @@ const verbs = {
   check: [node, "scripts/check.ts"],
   test: [node, "packages/dev/src/run-tests.ts"],
   "test:all": [node, "packages/dev/src/run-tests.ts", "--all"],
-  gen: [join(root, "node_modules", ".bin", "buf"), "generate"],
+  gen: [node, "scripts/gen.ts"],
   migrate: [node, "packages/billing/src/migrate.ts"],
   seed: [node, "packages/dev/src/seed.ts"],
   bench: [node, "packages/dev/src/bench/main.ts"],

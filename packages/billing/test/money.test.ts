@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import { newUuid } from "@farebox/kit/ids";
 import { openMysql } from "@farebox/kit/mysql";
 import type { TestDatabase } from "@farebox/kit/testing/mysql";
+import type { RowDataPacket } from "mysql2/promise";
 import { releaseQuota } from "../src/operations/release-quota.ts";
 import { openBillingDatabase } from "./open-billing-database.ts";
 import { assertConserved } from "./support/assert-conserved.ts";
@@ -189,4 +190,30 @@ test("keeps the laws when two processes take the same accounts in opposite order
       open_leases: 31,
     });
   }
+});
+
+test("settles and grants for thousands of accounts in one transaction", async () => {
+  const { pool } = database;
+  const accounts = Array.from({ length: 2500 }, () => `many-${newUuid().toString("hex")}`);
+  const submitted = accounts.map((accountId) => ({
+    ask: newAsk(accountId, { estimated: 0n }),
+    mayCreateAccount: true,
+  }));
+  const answers = await room.asks.submit(submitted);
+  assert(answers.every((answer) => answer.kind === "grant"));
+  const leaseOf = (index: number) => {
+    const answer = answers[index];
+    return answer?.kind === "grant" ? answer.lease.id : "";
+  };
+  const items = accounts.map((accountId, index) =>
+    newItem(accountId, 2, { leaseId: leaseOf(index) }),
+  );
+  const statuses = await room.settle(items);
+  assert(statuses.every((status) => status === "APPLIED"));
+  const again = await room.settle(items.toReversed());
+  assert(again.every((status) => status === "DUPLICATE"));
+  const [rows] = await pool.query<RowDataPacket[]>(
+    "SELECT COUNT(*) AS n FROM balance WHERE account_id LIKE 'many-%' AND receivable = 2 AND spent = 2",
+  );
+  assert.equal(Number(rows[0]?.n), 2500);
 });

@@ -160,6 +160,12 @@ export const gatewayVariables = {
     default: "4096",
     doc: "How many calls to one upstream may be in flight.",
   },
+  connectionsMax: {
+    name: "GATEWAY_CONNECTIONS_MAX",
+    parse: int(1, 1_000_000),
+    default: "16384",
+    doc: "How many clients may be connected; more are turned away.",
+  },
   shutdownMsMax: {
     name: "SHUTDOWN_TIMEOUT",
     parse: durationMs,

@@ -43,7 +43,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   ];
   const parts = { ...base, clients, copies, quota: opened?.interceptor, notReady };
   const api = await openPublicApi(parts, config, stack);
-  const server = createPublicServer((request) => servePublic(api, request));
+  const server = createPublicServer((request) => servePublic(api, request), config.connectionsMax);
   const { host, opsPort } = config;
   const port = await listenPort((wish) => listen(server.server, host, wish), config.port);
   stack.defer(() => server.drain(config.shutdownMsMax));

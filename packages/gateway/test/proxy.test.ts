@@ -332,3 +332,33 @@ test("an explicit zero is a zero, and a usage that cannot be true is estimated",
   await call(proxy.url, "openai", callBody(false));
   assert.equal(lastSettled().outcome.usageSource, "estimated");
 });
+
+test("a server that stops finishes the call in flight, and takes no other", async () => {
+  await using other = await startProxy(upstream);
+  const gate = Promise.withResolvers<void>();
+  upstream.script = async (res, seen) => {
+    await gate.promise;
+    await sendPlain(plainBody("openai"))(res, seen);
+  };
+  const seen = upstream.seen.length;
+  const inFlight = call(other.url, "openai", callBody(false));
+  while (upstream.seen.length === seen) await new Promise((resolve) => setImmediate(resolve));
+  const drained = other.drain(5000);
+  await assert.rejects(call(other.url, "openai", callBody(false)));
+  gate.resolve();
+  const answer = await inFlight;
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers.connection, "close");
+  await drained;
+});
+
+test("a server that stops waits no longer than it is told", async () => {
+  await using other = await startProxy(upstream);
+  upstream.script = () => undefined;
+  const seen = upstream.seen.length;
+  const inFlight = call(other.url, "openai", callBody(false));
+  while (upstream.seen.length === seen) await new Promise((resolve) => setImmediate(resolve));
+  await Promise.all([other.drain(50), assert.rejects(inFlight)]);
+  await other.settledCount(1);
+  assert.equal(other.settled[0]?.outcome.state, "cancelled");
+});

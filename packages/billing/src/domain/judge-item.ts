@@ -71,6 +71,6 @@ function isAbsurd({ usage }: DecodedItem, { snapshot }: CompiledPrice): boolean 
   const { contextTokens, maxOutputTokens } = snapshot;
   if (contextTokens === 0) return false;
   if (promptTokens(usage) > contextTokens * promptSlack) return true;
-  const outputMost = maxOutputTokens > contextTokens ? maxOutputTokens : contextTokens;
+  const outputMost = Math.max(maxOutputTokens, contextTokens);
   return completionTokens(usage) > outputMost * completionSlack;
 }

@@ -90,8 +90,8 @@ function decideMoney(ask: Ask, world: AskWorld, isCovered: boolean): Nanos | Den
   if (spendable < minimum) return denyReason(world);
   // Less than was estimated, yet of use; units that cover the work draw no debt for the rest.
   if (spendable < ask.estimated) return isCovered ? wallet.available : spendable;
-  const others = wallet.openLeases - (world.extended === "none" ? 0 : 1);
-  const share = wallet.available / (2n * BigInt(others + 1));
+  const holders = wallet.openLeases + (world.extended === "none" ? 1 : 0);
+  const share = wallet.available / (2n * BigInt(Math.max(1, holders)));
   return maxNanos(ask.estimated, minNanos(ask.wantSlice + ask.estimated, share));
 }
 

@@ -130,8 +130,7 @@ function checkFacts(item: DecodedItem, latestMs: number): string | undefined {
   if (!isWithin(item.state, 4)) return "state";
   if (!isWithin(item.httpStatus, 999)) return "http_status";
   if (item.upstreamId.length > 128) return "upstream_id";
-  if (!isWithin(item.startTimeMs, latestMs < timeMsMax ? latestMs : timeMsMax))
-    return "start_time_ms";
+  if (!isWithin(item.startTimeMs, Math.min(latestMs, timeMsMax))) return "start_time_ms";
   if (!isWithin(item.latencyMs, countMax)) return "latency_ms";
   if (item.timeToFirstTokenMs !== undefined && !isWithin(item.timeToFirstTokenMs, countMax)) {
     return "time_to_first_token_ms";

@@ -4,14 +4,13 @@ import type { Secret } from "@farebox/kit/env";
 import { secret as newSecret, newUuid } from "@farebox/kit/ids";
 import type { Caller } from "@farebox/kit/rpc-context";
 import type { ApiKey, KeyScope } from "../domain/api-key.ts";
-import { scopeNames } from "../domain/api-key.ts";
-import { scopeNotHeld } from "../domain/grantable-scopes.ts";
 import { findAccount } from "../store/account-store.ts";
 import { findApiKey, insertApiKey } from "../store/api-key-store.ts";
 import type { Orm } from "../store/orm.ts";
 import { requestOnce } from "../store/request-once.ts";
 import { contentSha256 } from "./content-sha256.ts";
 import { hashSecret } from "./hash-secret.ts";
+import { requireScopes } from "./require-scopes.ts";
 
 export type CreateApiKeyDeps = {
   readonly orm: Orm;
@@ -74,20 +73,6 @@ export async function createApiKey(
   );
   if (isFirst) return { apiKey, secret };
   return { apiKey: await readMadeKey(deps.orm, result), secret: "" };
-}
-
-/** Refuses a caller that would hand on more than it holds. Errors: PERMISSION_DENIED. */
-export function requireScopes(caller: Caller, wanted: readonly KeyScope[]): void {
-  const missing = scopeNotHeld(caller, wanted);
-  if (missing === undefined) return;
-  const scope = scopeNames[missing];
-  throw new AppError(
-    "PERMISSION_DENIED",
-    `A key with the scope ${scope} can only be made by one who holds it.`,
-    {
-      metadata: { scope },
-    },
-  );
 }
 
 /** An active key out of its facts. */

@@ -3,9 +3,9 @@ import type { Nanos } from "@farebox/kit/money";
 import { inTransaction } from "@farebox/kit/mysql";
 import type { Balance } from "../domain/account.ts";
 import type { Charge } from "../domain/charge-check.ts";
+import { lockOrCreateWallets } from "../store/load-settle-worlds.ts";
 import { releaseQuota } from "./release-quota.ts";
 import { type ChargeOutcome, type SettleChargesDeps, settleCharges } from "./settle-charges.ts";
-import { lockOrCreateWallets } from "../store/load-settle-worlds.ts";
 
 export type DeductQuotaDeps = SettleChargesDeps;
 

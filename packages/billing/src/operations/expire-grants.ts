@@ -1,6 +1,6 @@
 import type { Clock } from "@farebox/kit/clock";
-import { inTransaction, type Pool } from "@farebox/kit/mysql";
 import type { Nanos } from "@farebox/kit/money";
+import { inTransaction, type Pool } from "@farebox/kit/mysql";
 import { expireDue } from "../domain/expire-due.ts";
 import type { MoneyEvents } from "../events.ts";
 import { lockWallets } from "../store/lock-wallets.ts";

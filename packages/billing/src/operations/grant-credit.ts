@@ -82,9 +82,7 @@ async function addGrant(
   }
   const move = grant(before, amountNanos);
   const isOpen = amountNanos > move.paid;
-  const wallet = isOpen
-    ? { ...move.wallet, openGrants: move.wallet.openGrants + 1 }
-    : move.wallet;
+  const wallet = isOpen ? { ...move.wallet, openGrants: move.wallet.openGrants + 1 } : move.wallet;
   const id = newUuid();
   const granted: CreditGrant = {
     id,

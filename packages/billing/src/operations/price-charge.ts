@@ -26,8 +26,7 @@ export async function priceCharge(
   charge: Charge,
   currencyCode: string,
 ): Promise<
-  | { readonly costNanos: bigint; readonly priceSnapshotId: string }
-  | { readonly fault: ChargeFault }
+  { readonly costNanos: bigint; readonly priceSnapshotId: string } | { readonly fault: ChargeFault }
 > {
   const fault = checkCharge(charge, currencyCode);
   if (fault !== undefined) return { fault };
@@ -41,7 +40,8 @@ export async function priceCharge(
     if (costNanos > nanosMax) return { fault: { reason: "USAGE_ABSURD", field: "usage" } };
     return { costNanos, priceSnapshotId: price.snapshotId };
   } catch (error) {
-    if (error instanceof UsageError) return { fault: { reason: "MODEL_NOT_PRICED", field: "usage" } };
+    if (error instanceof UsageError)
+      return { fault: { reason: "MODEL_NOT_PRICED", field: "usage" } };
     if (error instanceof AppError && error.reason !== "UNAVAILABLE") {
       return { fault: { reason: error.reason, field: "model" } };
     }

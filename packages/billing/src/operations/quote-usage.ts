@@ -1,4 +1,4 @@
-import { AppError, fieldError } from "@farebox/kit/app-error";
+import { fieldError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
 import { type Nanos, nanosMax } from "@farebox/kit/money";
 import { charge } from "@farebox/pricing/charge";
@@ -6,8 +6,8 @@ import type { PriceSnapshot } from "@farebox/pricing/snapshot";
 import type { Usage } from "@farebox/pricing/usage";
 import { UsageError } from "@farebox/pricing/usage-error";
 import type { LiveCatalogue } from "../prices/live-catalogue.ts";
-import { findAccount } from "../store/account-store.ts";
 import type { Orm } from "../store/orm.ts";
+import { accountCurrency } from "./account-currency.ts";
 
 export type QuoteUsageDeps = {
   readonly orm: Orm;
@@ -35,7 +35,7 @@ export async function quoteUsage(
   },
 ): Promise<UsageQuote> {
   const { provider, model, usage, accountId } = input;
-  const currency = accountId === "" ? undefined : await currencyOf(deps.orm, accountId);
+  const currency = accountId === "" ? undefined : await accountCurrency(deps.orm, accountId);
   const atMs = deps.clock.nowMs();
   const sheet = deps.catalogue.price({ provider, model, currency, atMs });
   try {
@@ -46,10 +46,4 @@ export async function quoteUsage(
     if (!(error instanceof UsageError)) throw error;
     throw fieldError(`usage.${error.bucket}`, "the price has no rate for it");
   }
-}
-
-async function currencyOf(orm: Orm, accountId: string): Promise<string> {
-  const found = await orm.read((em) => findAccount(em, accountId));
-  if (found === undefined) throw new AppError("ACCOUNT_NOT_FOUND");
-  return found.account.currencyCode;
 }

@@ -7,9 +7,10 @@ import { changeApiKey, insertApiKey } from "../store/api-key-store.ts";
 import type { Orm } from "../store/orm.ts";
 import { requestOnce } from "../store/request-once.ts";
 import { contentSha256 } from "./content-sha256.ts";
-import { makeApiKey, type NewApiKey, readMadeKey, requireScopes } from "./create-api-key.ts";
+import { makeApiKey, type NewApiKey, readMadeKey } from "./create-api-key.ts";
 import { hashSecret } from "./hash-secret.ts";
 import { ownApiKey } from "./own-api-key.ts";
+import { requireScopes } from "./require-scopes.ts";
 
 export type RotateApiKeyDeps = {
   readonly orm: Orm;

@@ -103,7 +103,11 @@ async function settleSlots(
     const item = chargeItem(slot.priced, of);
     judged.set(slot, { item, fault: undefined, key: item.id });
   }
-  const [world] = await loadSettleWorlds(tx, [{ accountId, facts, items: [...judged.values()] }], false);
+  const [world] = await loadSettleWorlds(
+    tx,
+    [{ accountId, facts, items: [...judged.values()] }],
+    false,
+  );
   if (world === undefined) throw new AppError("ACCOUNT_NOT_FOUND");
   const requestIds = slots.map((slot) => slot.outcome.requestId);
   const known = await readOnceKeys(tx, { accountId, method, requestIds });

@@ -3,13 +3,13 @@ import { AppError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
 import { inTransaction, isDuplicate, type Pool, type PoolConnection } from "@farebox/kit/mysql";
 import { judgeItem } from "../domain/judge-item.ts";
+import { isAccountId } from "../domain/plain-text.ts";
 import {
   type JudgedItem,
   planSettlement,
   type SettlePlan,
   type SettleStatus,
 } from "../domain/settle-plan.ts";
-import { isAccountId } from "../domain/plain-text.ts";
 import type { DecodedItem } from "../domain/usage-item.ts";
 import type { MoneyEvents } from "../events.ts";
 import type { AccountFactsCache } from "../store/account-facts.ts";

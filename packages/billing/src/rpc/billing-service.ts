@@ -12,7 +12,12 @@ import { releaseQuota } from "../operations/release-quota.ts";
 import { type BatchCheckQuotaMethodDeps, batchCheckQuotaMethod } from "./batch-check-quota.ts";
 import { toProtoBalance } from "./convert-account.ts";
 import { askFault, fromAsk, leaseHex, toProtoAnswer } from "./convert-ask.ts";
-import { finalTotalOf, fromDeductQuota, requireCurrency, toChargeResult } from "./convert-charge.ts";
+import {
+  finalTotalOf,
+  fromDeductQuota,
+  requireCurrency,
+  toChargeResult,
+} from "./convert-charge.ts";
 import { toProtoLease } from "./convert-lease.ts";
 import { toMoney } from "./convert-money.ts";
 import { ownAccount } from "./own-account.ts";

@@ -6,13 +6,13 @@ import { QuotaPeriod } from "@farebox/proto/farebox/billing/v1/account";
 import type { CatalogService } from "@farebox/proto/farebox/billing/v1/catalog_service";
 import { FreeUnit } from "@farebox/proto/farebox/billing/v1/lease";
 import { type FreeQuotaRule, freeUnits, quotaPeriods } from "../domain/free-quota.ts";
+import { listFreeQuotas } from "../operations/list-free-quotas.ts";
 import { listPrices } from "../operations/list-prices.ts";
 import { setFreeQuota } from "../operations/set-free-quota.ts";
 import { setPrice } from "../operations/set-price.ts";
 import { type SyncPricesDeps, syncPrices } from "../operations/sync-prices.ts";
 import { type CatalogPush, watchCatalog } from "../operations/watch-catalog.ts";
 import type { LiveCatalogue } from "../prices/live-catalogue.ts";
-import { listFreeQuotaRules } from "../store/free-quota-store.ts";
 import type { Orm } from "../store/orm.ts";
 import { fromProtoPrice, toProtoPrice } from "./convert-price.ts";
 import { fromTimestamp, toTimestamp } from "./convert-time.ts";
@@ -47,10 +47,7 @@ export function catalogService(deps: CatalogServiceDeps): RpcImpl<typeof Catalog
       return { price: toProtoPrice(stored) };
     },
     syncPrices: async (_, { signal }) => await syncPrices(deps, signal),
-    listFreeQuotas: async () => {
-      const rules = await deps.orm.read(listFreeQuotaRules);
-      return { rules: rules.filter((rule) => rule.amount > 0n).map(toProtoRule) };
-    },
+    listFreeQuotas: async () => ({ rules: (await listFreeQuotas(deps)).map(toProtoRule) }),
     setFreeQuota: async (req) => {
       const period = wordOf(quotaPeriods, QuotaPeriod, req.period);
       const unit = wordOf(freeUnits, FreeUnit, req.unit);

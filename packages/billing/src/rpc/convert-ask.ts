@@ -161,7 +161,5 @@ function currencyFault(req: CheckQuotaRequest): string | undefined {
 }
 
 function currencyOf({ estimatedCost, wantSlice, minimumCost }: CheckQuotaRequest): string {
-  return (
-    estimatedCost?.currencyCode || wantSlice?.currencyCode || minimumCost?.currencyCode || ""
-  );
+  return estimatedCost?.currencyCode || wantSlice?.currencyCode || minimumCost?.currencyCode || "";
 }

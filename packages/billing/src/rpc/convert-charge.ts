@@ -65,8 +65,7 @@ export function toChargeResult(
     charged: toMoney(charged, currencyCode),
     reason: reason === undefined ? ErrorReason.UNSPECIFIED : ErrorReason[reason],
     field,
-    transactionId:
-      transactionId === "" ? "" : formatId("txn", Buffer.from(transactionId, "hex")),
+    transactionId: transactionId === "" ? "" : formatId("txn", Buffer.from(transactionId, "hex")),
   };
 }
 

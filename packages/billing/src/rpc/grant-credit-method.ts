@@ -1,10 +1,10 @@
-import { AppError, fieldError } from "@farebox/kit/app-error";
+import { fieldError } from "@farebox/kit/app-error";
 import type { RpcImpl } from "@farebox/kit/rpc-context";
 import { GrantKind } from "@farebox/proto/farebox/billing/v1/account";
 import type { AccountService } from "@farebox/proto/farebox/billing/v1/account_service";
 import { grantKinds } from "../domain/credit-grant.ts";
+import { accountCurrency } from "../operations/account-currency.ts";
 import type { GrantCreditInput, GrantedCredit } from "../operations/grant-credit.ts";
-import { findAccount } from "../store/account-store.ts";
 import type { Orm } from "../store/orm.ts";
 import { toProtoBalance, toProtoCreditGrant } from "./convert-account.ts";
 import { fromMoney } from "./convert-money.ts";
@@ -23,9 +23,7 @@ export function grantCreditMethod(
 ): RpcImpl<typeof AccountService>["grantCredit"] {
   return async ({ requestId, accountId, amount, kind, priority, expireTime }) => {
     if (amount === undefined) throw fieldError("amount", "is missing");
-    const found = await deps.orm.read((em) => findAccount(em, accountId));
-    if (found === undefined) throw new AppError("ACCOUNT_NOT_FOUND");
-    const { currencyCode } = found.account;
+    const currencyCode = await accountCurrency(deps.orm, accountId);
     const { grant, wallet } = await deps.grantCredit({
       requestId,
       accountId,

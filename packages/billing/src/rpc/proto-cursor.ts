@@ -101,13 +101,17 @@ export function skipField(cursor: ProtoCursor, tag: number, depth = 0): void {
       readInt64Number(cursor);
       return;
     case 1:
-      return skipBytes(cursor, 8);
+      skipBytes(cursor, 8);
+      return;
     case 2:
-      return skipBytes(cursor, readLength(cursor));
+      skipBytes(cursor, readLength(cursor));
+      return;
     case 3:
-      return skipGroup(cursor, tag >>> 3, depth);
+      skipGroup(cursor, tag >>> 3, depth);
+      return;
     case 5:
-      return skipBytes(cursor, 4);
+      skipBytes(cursor, 4);
+      return;
     default:
       throw new MalformedMessageError("an unknown wire type");
   }

@@ -2,6 +2,7 @@ import type { Pool } from "@farebox/kit/mysql";
 import type { RowDataPacket } from "mysql2/promise";
 import { createBoundedMap } from "../domain/bounded-map.ts";
 import type { AccountFacts } from "../domain/judge-item.ts";
+import { inChunks } from "./in-chunks.ts";
 import { quoteText } from "./sql-text.ts";
 
 /** This process's copy of what never changes of accounts. */
@@ -20,12 +21,13 @@ export function createAccountFacts(pool: Pool, accountsMax = 100_000): AccountFa
     load: async (accountIds) => {
       const missing = new Set<string>();
       for (const id of accountIds) if (known.get(id) === undefined) missing.add(id);
-      if (missing.size === 0) return;
-      const [rows] = await pool.query<FactsRow[]>(
-        `SELECT id, tenant_id, currency_code FROM account WHERE id IN (${[...missing].map(quoteText).join(",")})`,
-      );
-      for (const row of rows) {
-        known.set(row.id, { tenantId: row.tenant_id, currencyCode: row.currency_code });
+      for (const chunk of inChunks([...missing])) {
+        const [rows] = await pool.query<FactsRow[]>(
+          `SELECT id, tenant_id, currency_code FROM account WHERE id IN (${chunk.map(quoteText).join(",")})`,
+        );
+        for (const row of rows) {
+          known.set(row.id, { tenantId: row.tenant_id, currencyCode: row.currency_code });
+        }
       }
     },
   };

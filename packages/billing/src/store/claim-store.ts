@@ -1,5 +1,6 @@
 import type { PoolConnection, RowDataPacket } from "mysql2/promise";
 import type { RequestClaim, StoredClaim } from "../domain/request-claim.ts";
+import { inChunks } from "./in-chunks.ts";
 import { insertRows } from "./insert-rows.ts";
 import { oneOf } from "./mapping.ts";
 import { quoteHex, quoteText, quoteTime } from "./sql-text.ts";
@@ -41,8 +42,8 @@ export async function lockClaims(
   lostBeforeMs: number,
 ): Promise<Map<string, StoredClaim>> {
   const found = new Map<string, StoredClaim>();
-  for (let start = 0; start < claims.length; start += chunkMax) {
-    const keys = inOrder(claims.slice(start, start + chunkMax)).map(
+  for (const chunk of inChunks(inOrder(claims))) {
+    const keys = chunk.map(
       (claim) => `(${quoteText(claim.accountId)},${quoteText(claim.requestId)})`,
     );
     const [rows] = await tx.query<ClaimRow[]>(
@@ -79,9 +80,10 @@ export async function dropClaims(
   tx: PoolConnection,
   claims: readonly RequestClaim[],
 ): Promise<void> {
-  for (let start = 0; start < claims.length; start += chunkMax) {
-    const chunk = inOrder(claims.slice(start, start + chunkMax));
-    const keys = chunk.map((claim) => `(${quoteText(claim.accountId)},${quoteText(claim.requestId)})`);
+  for (const chunk of inChunks(inOrder(claims))) {
+    const keys = chunk.map(
+      (claim) => `(${quoteText(claim.accountId)},${quoteText(claim.requestId)})`,
+    );
     const attempts = chunk.map((claim) => quoteHex(claim.attemptId));
     await tx.query(
       `DELETE c FROM client_request AS c FORCE INDEX (PRIMARY) WHERE (c.account_id, c.request_id) IN (${keys.join(",")})
@@ -91,7 +93,10 @@ export async function dropClaims(
 }
 
 /** Names a claim among those of a batch. */
-export function claimKey(claim: { readonly accountId: string; readonly requestId: string }): string {
+export function claimKey(claim: {
+  readonly accountId: string;
+  readonly requestId: string;
+}): string {
   return `${claim.accountId} ${claim.requestId}`;
 }
 
@@ -109,8 +114,6 @@ const takeOverShape = {
     { name: "gateway_epoch", kind: "integer" },
   ],
 } as const;
-
-const chunkMax = 500;
 
 /** Epochs that can end no claim any more, as "gateway/epoch". */
 async function readOrphaned(

@@ -1,6 +1,6 @@
 import type { PoolConnection } from "mysql2/promise";
-import { escape } from "mysql2";
 import type { DecodedItem } from "../domain/usage-item.ts";
+import { quoteText } from "./sql-text.ts";
 
 /**
  * Ends the claims of client request ids with the attempts that held them: CHARGED when the attempt cost something, VOID
@@ -11,7 +11,7 @@ export async function endClaims(tx: PoolConnection, items: readonly DecodedItem[
   if (items.length === 0) return;
   const json = `[${lastWords(items).map(jsonOf).join(",")}]`;
   await tx.query(
-    `UPDATE JSON_TABLE(${escape(json)}, '$[*]' COLUMNS (
+    `UPDATE JSON_TABLE(${quoteText(json)}, '$[*]' COLUMNS (
        account_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[0]',
        request_id VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]',
        id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$[2]',

@@ -1,6 +1,7 @@
 import type { PoolConnection, RowDataPacket } from "mysql2/promise";
 import { type FreeQuotaRule, freeUnits, quotaPeriods } from "../domain/free-quota.ts";
 import type { UnitPeriod } from "../domain/free-units.ts";
+import { inChunks } from "./in-chunks.ts";
 import { insertRows } from "./insert-rows.ts";
 import { oneOf } from "./mapping.ts";
 import { quoteText, quoteTime, quoteTimeOrNull, readTime, timeText } from "./sql-text.ts";
@@ -48,17 +49,21 @@ export async function lockPeriods(
   tx: PoolConnection,
   names: readonly PeriodName[],
 ): Promise<UnitPeriod[]> {
-  if (names.length === 0) return [];
-  const keys = inOrder(names).map(
-    (name) => `(${quoteText(name.accountId)},${quoteText(name.service)},${quoteTime(name.startMs)})`,
-  );
-  const [rows] = await tx.query<PeriodRow[]>(
-    `SELECT account_id, service, CAST(period_start AS CHAR) AS period_start, CAST(period_end AS CHAR) AS period_end, free_unit,
-       units_granted, units_available, units_held, units_used, units_written_off
-     FROM free_quota_period FORCE INDEX (PRIMARY) WHERE (account_id, service, period_start) IN (${keys.join(",")})
-     ORDER BY account_id, service, period_start FOR UPDATE`,
-  );
-  return rows.map(toPeriod);
+  const found: UnitPeriod[] = [];
+  for (const chunk of inChunks(inOrder(names))) {
+    const keys = chunk.map(
+      (name) =>
+        `(${quoteText(name.accountId)},${quoteText(name.service)},${quoteTime(name.startMs)})`,
+    );
+    const [rows] = await tx.query<PeriodRow[]>(
+      `SELECT account_id, service, CAST(period_start AS CHAR) AS period_start, CAST(period_end AS CHAR) AS period_end,
+         free_unit, units_granted, units_available, units_held, units_used, units_written_off
+       FROM free_quota_period FORCE INDEX (PRIMARY) WHERE (account_id, service, period_start) IN (${keys.join(",")})
+       ORDER BY account_id, service, period_start FOR UPDATE`,
+    );
+    found.push(...rows.map(toPeriod));
+  }
+  return found;
 }
 
 /** Writes what changed of locked periods, as differences. */

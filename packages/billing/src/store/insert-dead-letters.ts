@@ -45,6 +45,7 @@ export async function insertDeadLetters(
     { name: "state", literal: () => "'OPEN'" },
     { name: "create_time", literal: () => createTime },
   ];
-  const tail = () => "ON DUPLICATE KEY UPDATE settlement_dead_letter.id = settlement_dead_letter.id";
+  const tail = () =>
+    "ON DUPLICATE KEY UPDATE settlement_dead_letter.id = settlement_dead_letter.id";
   await insertRows(tx, { table: "settlement_dead_letter", columns, tail }, letters);
 }

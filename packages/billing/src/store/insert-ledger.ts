@@ -37,8 +37,16 @@ function ledgerColumns(createTime: string) {
     { name: "reference", literal: (entry: NewLedgerEntry) => quoteText(entry.reference) },
     { name: "amount", literal: (entry: NewLedgerEntry) => String(entry.amount) },
     { name: "balance_after", literal: (entry: NewLedgerEntry) => String(entry.balanceAfter) },
-    { name: "debit", literal: (entry: NewLedgerEntry) => `'${entry.debit}'`, usual: "'customer_funds'" },
-    { name: "credit", literal: (entry: NewLedgerEntry) => `'${entry.credit}'`, usual: "'usage_revenue'" },
+    {
+      name: "debit",
+      literal: (entry: NewLedgerEntry) => `'${entry.debit}'`,
+      usual: "'customer_funds'",
+    },
+    {
+      name: "credit",
+      literal: (entry: NewLedgerEntry) => `'${entry.credit}'`,
+      usual: "'usage_revenue'",
+    },
     { name: "create_time", literal: () => createTime },
   ];
 }

@@ -3,6 +3,7 @@ import { freshPeriod, type UnitPeriod } from "../domain/free-units.ts";
 import type { GrantWorld, LeaseAsk, PriorAsk } from "../domain/grant-plan.ts";
 import type { Lease } from "../domain/lease.ts";
 import { createPeriods, lockPeriods, readFreeQuotaRules } from "./free-period-store.ts";
+import { inChunks } from "./in-chunks.ts";
 import { lockOrCreateWallets } from "./load-settle-worlds.ts";
 import { lockLeases, readLeases } from "./lock-leases.ts";
 import { lockOpenGrants } from "./open-grant-store.ts";
@@ -84,21 +85,17 @@ async function readPriors(tx: PoolConnection, asks: readonly LeaseAsk[]) {
   const keys = asks
     .filter((ask) => ask.gatewayId === "")
     .map((ask) => `(${quoteText(ask.accountId)},'CheckQuota',${quoteText(ask.requestId)})`);
-  if (keys.length === 0) return { byAccount, leases };
-  const [rows] = await tx.query<PriorRow[]>(
-    `SELECT account_id, request_id, LOWER(HEX(sha256)) AS sha256, result FROM idempotency_key
-     WHERE (account_id, method, request_id) IN (${keys.join(",")})`,
-  );
-  for (const row of rows) {
-    const prior: PriorAsk = {
-      sha256: row.sha256,
-      leaseId: row.result.toString("hex", 0, 16),
-      added: row.result.readBigInt64BE(16),
-      addedUnits: row.result.readBigInt64BE(24),
-    };
-    const ofAccount = byAccount.get(row.account_id) ?? new Map<string, PriorAsk>();
-    byAccount.set(row.account_id, ofAccount.set(row.request_id, prior));
-    leases.push({ accountId: row.account_id, id: prior.leaseId });
+  for (const chunk of inChunks(keys)) {
+    const [rows] = await tx.query<PriorRow[]>(
+      `SELECT account_id, request_id, LOWER(HEX(sha256)) AS sha256, result FROM idempotency_key
+       WHERE (account_id, method, request_id) IN (${chunk.join(",")})`,
+    );
+    for (const row of rows) {
+      const prior = toPrior(row);
+      const ofAccount = byAccount.get(row.account_id) ?? new Map<string, PriorAsk>();
+      byAccount.set(row.account_id, ofAccount.set(row.request_id, prior));
+      leases.push({ accountId: row.account_id, id: prior.leaseId });
+    }
   }
   return { byAccount, leases };
 }
@@ -109,3 +106,13 @@ type PriorRow = RowDataPacket & {
   readonly sha256: string;
   readonly result: Buffer;
 };
+
+/** The stored answer: 16 bytes of the lease, then what was added to it, money and units, 8 bytes each. */
+function toPrior({ sha256, result }: PriorRow): PriorAsk {
+  return {
+    sha256,
+    leaseId: result.toString("hex", 0, 16),
+    added: result.readBigInt64BE(16),
+    addedUnits: result.readBigInt64BE(24),
+  };
+}

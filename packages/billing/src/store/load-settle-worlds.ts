@@ -59,7 +59,10 @@ export async function lockOrCreateWallets(
 ): Promise<ReadonlyMap<string, Wallet>> {
   const wallets = await lockWallets(tx, accountIds);
   if (wallets.size === accountIds.length) return wallets;
-  await createWallets(tx, accountIds.filter((id) => !wallets.has(id)));
+  await createWallets(
+    tx,
+    accountIds.filter((id) => !wallets.has(id)),
+  );
   return lockWallets(tx, accountIds);
 }
 

@@ -1,8 +1,9 @@
 import type { PoolConnection, RowDataPacket } from "mysql2/promise";
 import { freeUnits } from "../domain/free-quota.ts";
 import type { Lease, LeaseCover, LeaseState, LeaseUnits } from "../domain/lease.ts";
-import { oneOf } from "./mapping.ts";
+import { inChunks } from "./in-chunks.ts";
 import { unformatted } from "./insert-rows.ts";
+import { oneOf } from "./mapping.ts";
 import { quoteHex, quoteText, readTime } from "./sql-text.ts";
 
 /** Names a lease by its account and its 32 hex digits. */
@@ -21,7 +22,7 @@ export async function lockLeases(
     const [rows] = await tx.query<LeaseRow[]>(
       `SELECT ${leaseColumns} FROM lease FORCE INDEX (PRIMARY) WHERE (account_id, id) IN (${chunk})
        ORDER BY account_id, id FOR UPDATE`,
-    unformatted,
+      unformatted,
     );
     for (const row of rows) put(found, row, toLease(row));
   }
@@ -41,7 +42,7 @@ export async function lockCovers(
          granted_units - settled_units - released_units AS free_units, CAST(period_start AS CHAR) AS period_start
        FROM lease FORCE INDEX (PRIMARY) WHERE (account_id, id) IN (${chunk})
        ORDER BY account_id, id FOR UPDATE`,
-    unformatted,
+      unformatted,
     );
     for (const row of rows) put(found, row, toCover(row));
   }
@@ -63,16 +64,12 @@ export async function readLeases(
   return found;
 }
 
-/** Below 1000 keys a list; from there on MariaDB makes a table of it, whose rows it may visit in any order. */
-const chunkMax = 900;
-
 function* chunksOf(names: readonly LeaseName[]): Generator<string> {
-  const sorted = [...names].sort((a, b) => compare(a.accountId, b.accountId) || compare(a.id, b.id));
-  for (let start = 0; start < sorted.length; start += chunkMax) {
-    yield sorted
-      .slice(start, start + chunkMax)
-      .map((name) => `(${quoteText(name.accountId)},${quoteHex(name.id)})`)
-      .join(",");
+  const sorted = [...names].sort(
+    (a, b) => compare(a.accountId, b.accountId) || compare(a.id, b.id),
+  );
+  for (const chunk of inChunks(sorted)) {
+    yield chunk.map((name) => `(${quoteText(name.accountId)},${quoteHex(name.id)})`).join(",");
   }
 }
 

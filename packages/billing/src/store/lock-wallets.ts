@@ -1,5 +1,6 @@
 import type { PoolConnection, RowDataPacket } from "mysql2/promise";
 import type { Wallet } from "../domain/balance-moves.ts";
+import { inChunks } from "./in-chunks.ts";
 import { unformatted } from "./insert-rows.ts";
 import { quoteText } from "./sql-text.ts";
 
@@ -12,14 +13,15 @@ export async function lockWallets(
   accountIds: readonly string[],
 ): Promise<Map<string, Wallet>> {
   const wallets = new Map<string, Wallet>();
-  if (accountIds.length === 0) return wallets;
-  const ids = [...accountIds].sort().map(quoteText).join(",");
-  const [rows] = await tx.query<WalletRow[]>(
-    `SELECT account_id, available, held, spent, credited, receivable, overdraft_limit, open_leases, open_grants
-     FROM balance FORCE INDEX (PRIMARY) WHERE account_id IN (${ids}) ORDER BY account_id FOR UPDATE`,
-    unformatted,
-  );
-  for (const row of rows) wallets.set(row.account_id, toWallet(row));
+  for (const chunk of inChunks([...accountIds].sort())) {
+    const [rows] = await tx.query<WalletRow[]>(
+      `SELECT account_id, available, held, spent, credited, receivable, overdraft_limit, open_leases, open_grants
+       FROM balance FORCE INDEX (PRIMARY) WHERE account_id IN (${chunk.map(quoteText).join(",")})
+       ORDER BY account_id FOR UPDATE`,
+      unformatted,
+    );
+    for (const row of rows) wallets.set(row.account_id, toWallet(row));
+  }
   return wallets;
 }
 
@@ -31,11 +33,12 @@ export async function createWallets(
   db: Pick<PoolConnection, "query">,
   accountIds: readonly string[],
 ): Promise<void> {
-  if (accountIds.length === 0) return;
-  await db.query(
-    `INSERT INTO balance (account_id) SELECT id FROM account WHERE id IN (${accountIds.map(quoteText).join(",")})
-     ORDER BY id ON DUPLICATE KEY UPDATE account_id = balance.account_id`,
-  );
+  for (const chunk of inChunks([...accountIds].sort())) {
+    await db.query(
+      `INSERT INTO balance (account_id) SELECT id FROM account WHERE id IN (${chunk.map(quoteText).join(",")})
+       ORDER BY id ON DUPLICATE KEY UPDATE account_id = balance.account_id`,
+    );
+  }
 }
 
 /** Reads a balance without locking it; undefined when there is no row. */

@@ -1,4 +1,5 @@
 import type { PoolConnection, RowDataPacket } from "mysql2/promise";
+import { inChunks } from "./in-chunks.ts";
 import { insertRows } from "./insert-rows.ts";
 import { quoteHex, quoteText, quoteTime } from "./sql-text.ts";
 
@@ -18,15 +19,18 @@ export async function readOnceKeys(
     readonly requestIds: readonly string[];
   },
 ): Promise<Map<string, OnceAnswer>> {
-  if (of.requestIds.length === 0) return new Map();
-  const ids = of.requestIds.map(quoteText).join(",");
-  const [rows] = await tx.query<KeyRow[]>(
-    `SELECT request_id, LOWER(HEX(sha256)) AS sha256, LOWER(HEX(result)) AS result FROM idempotency_key
-     WHERE account_id = ${quoteText(of.accountId)} AND method = ${quoteText(of.method)} AND request_id IN (${ids})`,
-  );
-  return new Map(
-    rows.map(({ request_id: requestId, sha256, result }) => [requestId, { requestId, sha256, result }]),
-  );
+  const found = new Map<string, OnceAnswer>();
+  for (const chunk of inChunks(of.requestIds)) {
+    const [rows] = await tx.query<KeyRow[]>(
+      `SELECT request_id, LOWER(HEX(sha256)) AS sha256, LOWER(HEX(result)) AS result FROM idempotency_key
+       WHERE account_id = ${quoteText(of.accountId)} AND method = ${quoteText(of.method)}
+         AND request_id IN (${chunk.map(quoteText).join(",")})`,
+    );
+    for (const { request_id: requestId, sha256, result } of rows) {
+      found.set(requestId, { requestId, sha256, result });
+    }
+  }
+  return found;
 }
 
 /** Records requests that take effect in this transaction. */

@@ -1,5 +1,6 @@
 import type { PoolConnection, RowDataPacket } from "mysql2/promise";
 import type { OpenGrant } from "../domain/burn-grants.ts";
+import { inChunks } from "./in-chunks.ts";
 import { quoteText, quoteTime, readTime } from "./sql-text.ts";
 import { updateRows } from "./update-rows.ts";
 
@@ -9,17 +10,18 @@ export async function lockOpenGrants(
   accountIds: readonly string[],
 ): Promise<Map<string, OpenGrant[]>> {
   const found = new Map<string, OpenGrant[]>();
-  if (accountIds.length === 0) return found;
-  const ids = [...accountIds].sort().map(quoteText).join(",");
-  const [rows] = await tx.query<GrantRow[]>(
-    `SELECT account_id, LOWER(HEX(id)) AS id, priority, remaining, expired, CAST(expire_time AS CHAR) AS expire_time
-     FROM credit_grant FORCE INDEX (credit_grant_open) WHERE account_id IN (${ids}) AND remaining > 0
-     ORDER BY account_id, remaining FOR UPDATE`,
-  );
-  for (const row of rows) {
-    const ofAccount = found.get(row.account_id);
-    if (ofAccount === undefined) found.set(row.account_id, [toGrant(row)]);
-    else ofAccount.push(toGrant(row));
+  for (const chunk of inChunks([...accountIds].sort())) {
+    const [rows] = await tx.query<GrantRow[]>(
+      `SELECT account_id, LOWER(HEX(id)) AS id, priority, remaining, expired, CAST(expire_time AS CHAR) AS expire_time
+       FROM credit_grant FORCE INDEX (credit_grant_open)
+       WHERE account_id IN (${chunk.map(quoteText).join(",")}) AND remaining > 0
+       ORDER BY account_id, remaining FOR UPDATE`,
+    );
+    for (const row of rows) {
+      const ofAccount = found.get(row.account_id);
+      if (ofAccount === undefined) found.set(row.account_id, [toGrant(row)]);
+      else ofAccount.push(toGrant(row));
+    }
   }
   return found;
 }

@@ -1,4 +1,5 @@
 import type { PoolConnection, RowDataPacket } from "mysql2/promise";
+import { inChunks } from "./in-chunks.ts";
 import { quoteHex, quoteText } from "./sql-text.ts";
 
 /** Names an item: its account, and its id in hex. */
@@ -13,9 +14,10 @@ export async function readSettledIds(
   items: readonly ItemName[],
 ): Promise<IdsByAccount> {
   const found = new Map<string, Set<string>>();
-  for (let start = 0; start < items.length; start += chunkMax) {
-    const chunk = items.slice(start, start + chunkMax);
-    const keys = chunk.map((item) => `(${quoteText(item.accountId)},${quoteHex(item.id)})`).join(",");
+  for (const chunk of inChunks(items)) {
+    const keys = chunk
+      .map((item) => `(${quoteText(item.accountId)},${quoteHex(item.id)})`)
+      .join(",");
     const ids = chunk.map((item) => item.id).sort();
     // The range of ids spares the partitions of all other days.
     const range = `id BETWEEN ${quoteHex(ids[0] ?? "")} AND ${quoteHex(ids.at(-1) ?? "")}`;
@@ -39,18 +41,19 @@ export async function readDeadKeys(
   const found = new Map<string, Set<string>>();
   const [any] = await tx.query<RowDataPacket[]>("SELECT 1 FROM settlement_dead_letter LIMIT 1");
   if (any.length === 0) return found;
-  const [rows] = await tx.query<ItemRow[]>(
-    `SELECT DISTINCT account_id, '' AS id FROM settlement_dead_letter
-     WHERE account_id IN (${accounts.map(({ accountId }) => quoteText(accountId)).join(",")})`,
-  );
-  const concerned = new Set(rows.map((row) => row.account_id));
+  const concerned = new Set<string>();
+  for (const chunk of inChunks(accounts)) {
+    const [rows] = await tx.query<ItemRow[]>(
+      `SELECT DISTINCT account_id, '' AS id FROM settlement_dead_letter
+       WHERE account_id IN (${chunk.map(({ accountId }) => quoteText(accountId)).join(",")})`,
+    );
+    for (const row of rows) concerned.add(row.account_id);
+  }
   const names = accounts
     .filter(({ accountId }) => concerned.has(accountId))
     .flatMap(({ accountId, items }) => items.map(({ key }) => ({ accountId, id: key })));
-  for (let start = 0; start < names.length; start += chunkMax) {
-    const keys = names
-      .slice(start, start + chunkMax)
-      .map((item) => `(${quoteText(item.accountId)},${quoteHex(item.id)})`);
+  for (const chunk of inChunks(names)) {
+    const keys = chunk.map((item) => `(${quoteText(item.accountId)},${quoteHex(item.id)})`);
     const [letters] = await tx.query<ItemRow[]>(
       `SELECT account_id, LOWER(HEX(item_id)) AS id FROM settlement_dead_letter
        WHERE (account_id, item_id) IN (${keys.join(",")})`,
@@ -65,9 +68,6 @@ export type KeysOfAccount = {
   readonly accountId: string;
   readonly items: readonly { readonly key: string }[];
 };
-
-/** Below 1000 keys a list; from there on MariaDB makes a table of it. */
-const chunkMax = 500;
 
 type ItemRow = RowDataPacket & { readonly account_id: string; readonly id: string };
 

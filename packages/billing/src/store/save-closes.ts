@@ -28,8 +28,15 @@ export async function saveCloses(
       })),
   );
   await moveWallets(tx, plans);
-  await movePeriods(tx, plans.flatMap((plan) => plan.periods));
-  await saveExpiries(tx, plans.map((plan) => plan.expiry), nowMs);
+  await movePeriods(
+    tx,
+    plans.flatMap((plan) => plan.periods),
+  );
+  await saveExpiries(
+    tx,
+    plans.map((plan) => plan.expiry),
+    nowMs,
+  );
 }
 
 const closeShape = {

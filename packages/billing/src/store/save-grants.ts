@@ -7,7 +7,14 @@ import { insertLedger } from "./insert-ledger.ts";
 import { type InsertColumn, insertRows } from "./insert-rows.ts";
 import { moveWallets } from "./move-wallets.ts";
 import { moveGrants } from "./open-grant-store.ts";
-import { quoteHex, quoteHexOrNull, quoteText, quoteTime, quoteTimeOrNull, timeText } from "./sql-text.ts";
+import {
+  quoteHex,
+  quoteHexOrNull,
+  quoteText,
+  quoteTime,
+  quoteTimeOrNull,
+  timeText,
+} from "./sql-text.ts";
 import { updateRows } from "./update-rows.ts";
 
 /** Writes what granting asks changed, one statement a table. */
@@ -16,11 +23,25 @@ export async function saveGrants(
   plans: readonly GrantPlan[],
   nowMs: number,
 ): Promise<void> {
-  await insertRows(tx, { table: "lease", columns: leaseColumns }, plans.flatMap((plan) => plan.opened));
-  await extendLeases(tx, plans.flatMap((plan) => plan.extended));
+  await insertRows(
+    tx,
+    { table: "lease", columns: leaseColumns },
+    plans.flatMap((plan) => plan.opened),
+  );
+  await extendLeases(
+    tx,
+    plans.flatMap((plan) => plan.extended),
+  );
   await moveWallets(tx, plans);
-  await movePeriods(tx, plans.flatMap((plan) => plan.periods));
-  await saveExpiries(tx, plans.map((plan) => plan.expiry), nowMs);
+  await movePeriods(
+    tx,
+    plans.flatMap((plan) => plan.periods),
+  );
+  await saveExpiries(
+    tx,
+    plans.map((plan) => plan.expiry),
+    nowMs,
+  );
   const keys = plans.flatMap((plan) => plan.keys);
   await insertRows(tx, { table: "idempotency_key", columns: keyColumns(quoteTime(nowMs)) }, keys);
 }
@@ -32,7 +53,10 @@ export async function saveExpiries(
   nowMs: number,
 ): Promise<void> {
   const parts = expiries.flatMap((expiry) => expiry.parts);
-  await moveGrants(tx, parts.map(({ grant, amount }) => ({ grant, used: 0n, expired: amount })));
+  await moveGrants(
+    tx,
+    parts.map(({ grant, amount }) => ({ grant, used: 0n, expired: amount })),
+  );
   const entries = expiries.flatMap((expiry) => expiry.ledger);
   await insertLedger(
     tx,
@@ -114,7 +138,11 @@ const leaseColumns: readonly InsertColumn<Opened>[] = [
     usual: "0",
   },
   { name: "valid_for_ms", literal: ({ lease }) => String(lease.validForMs) },
-  { name: "expire_time", literal: ({ lease }) => quoteTimeOrNull(lease.expireTimeMs), usual: "NULL" },
+  {
+    name: "expire_time",
+    literal: ({ lease }) => quoteTimeOrNull(lease.expireTimeMs),
+    usual: "NULL",
+  },
   { name: "api_key_id", literal: ({ ask }) => quoteText(ask.apiKeyId), usual: "''" },
   { name: "user_id", literal: ({ ask }) => quoteText(ask.userId), usual: "''" },
   { name: "create_time", literal: ({ lease }) => quoteTime(lease.createTimeMs) },

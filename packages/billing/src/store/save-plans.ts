@@ -22,15 +22,34 @@ export async function savePlans(
   const { kept, late } = rowsOf(plans, at.oldestKeptId);
   await insertUsage(tx, "usage_transaction", kept);
   await insertUsage(tx, "usage_late", late);
-  await moveLeases(tx, plans.flatMap((plan) => plan.leaseDeltas));
+  await moveLeases(
+    tx,
+    plans.flatMap((plan) => plan.leaseDeltas),
+  );
   await moveWallets(tx, plans);
-  await movePeriods(tx, plans.flatMap((plan) => plan.periods));
+  await movePeriods(
+    tx,
+    plans.flatMap((plan) => plan.periods),
+  );
   const burns = plans.flatMap((plan) => plan.burns);
-  await moveGrants(tx, burns.map(({ grant, amount }) => ({ grant, used: amount, expired: 0n })));
+  await moveGrants(
+    tx,
+    burns.map(({ grant, amount }) => ({ grant, used: amount, expired: 0n })),
+  );
   await insertLedger(tx, plans.flatMap(ledgerOf), at.nowMs);
-  await upsertRollups(tx, plans.flatMap((plan) => plan.rollups));
-  await endClaims(tx, plans.flatMap((plan) => plan.claims));
-  await insertDeadLetters(tx, plans.flatMap((plan) => plan.deadLetters.map(toDeadLetter)), at.nowMs);
+  await upsertRollups(
+    tx,
+    plans.flatMap((plan) => plan.rollups),
+  );
+  await endClaims(
+    tx,
+    plans.flatMap((plan) => plan.claims),
+  );
+  await insertDeadLetters(
+    tx,
+    plans.flatMap((plan) => plan.deadLetters.map(toDeadLetter)),
+    at.nowMs,
+  );
 }
 
 function rowsOf(plans: readonly SettlePlan[], oldestKeptId: string) {

@@ -3,6 +3,7 @@ import { type CompiledPrice, compilePrice } from "@farebox/pricing/compiled-pric
 import { parseSnapshot } from "@farebox/pricing/snapshot";
 import type { RowDataPacket } from "mysql2/promise";
 import { createBoundedMap } from "../domain/bounded-map.ts";
+import { inChunks } from "./in-chunks.ts";
 import { quoteHex } from "./sql-text.ts";
 
 /** This process's copy of price snapshots, compiled. Snapshots never change. Ids are 32 hex digits. */
@@ -21,11 +22,12 @@ export function createSnapshotPrices(pool: Pool, snapshotsMax = 10_000): Snapsho
     load: async (snapshotIds) => {
       const missing = new Set<string>();
       for (const id of snapshotIds) if (known.get(id) === undefined) missing.add(id);
-      if (missing.size === 0) return;
-      const [rows] = await pool.query<SnapshotRow[]>(
-        `SELECT LOWER(HEX(id)) AS id, content FROM price_snapshot WHERE id IN (${[...missing].map(quoteHex).join(",")})`,
-      );
-      for (const row of rows) known.set(row.id, compilePrice(parseSnapshot(row.content)));
+      for (const chunk of inChunks([...missing])) {
+        const [rows] = await pool.query<SnapshotRow[]>(
+          `SELECT LOWER(HEX(id)) AS id, content FROM price_snapshot WHERE id IN (${chunk.map(quoteHex).join(",")})`,
+        );
+        for (const row of rows) known.set(row.id, compilePrice(parseSnapshot(row.content)));
+      }
     },
   };
 }

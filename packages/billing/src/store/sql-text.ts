@@ -1,8 +1,8 @@
-import { escape } from "mysql2";
+import { escape as escapeText } from "mysql2";
 
 /** A text as an SQL literal. Only quotes and backslashes mean anything inside one; the rest passes as it is. */
 export function quoteText(text: string): string {
-  return text.includes("'") || text.includes("\\") ? escape(text) : `'${text}'`;
+  return text.includes("'") || text.includes("\\") ? escapeText(text) : `'${text}'`;
 }
 
 /** Bytes, given as hex digits, as an SQL literal. */

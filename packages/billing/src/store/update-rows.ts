@@ -1,6 +1,6 @@
 import type { PoolConnection, ResultSetHeader } from "mysql2/promise";
-import { escape } from "mysql2";
 import { unformatted } from "./insert-rows.ts";
+import { quoteText } from "./sql-text.ts";
 
 /** A column as an update of many rows at once knows it. `hex` columns hold bytes, travelling as hex digits. */
 export type UpdateColumn = {
@@ -46,13 +46,13 @@ export async function updateRows(
     ...sets,
   ];
   const json = `[${rows.map((row) => jsonOf(row, added)).join(",")}]`;
-  const on = shape.keys.map((key, index) => `t.${key.name} = ${valueOf(key, index)}`);
+  const on = shape.keys.map((key, index) => `t.${key.name} = ${fieldOf(key, index)}`);
   const changes = columns.slice(shape.keys.length).map((column, offset) => {
-    const value = valueOf(column, shape.keys.length + offset);
+    const value = fieldOf(column, shape.keys.length + offset);
     return `t.${column.name} = ${offset < adds.length ? `t.${column.name} + ` : ""}${value}`;
   });
   const [result] = await tx.query<ResultSetHeader>(
-    `UPDATE JSON_TABLE(${quoteJson(json)}, '$[*]' COLUMNS (${columns.map(declare).join(", ")})) AS j
+    `UPDATE JSON_TABLE(${quoteText(json)}, '$[*]' COLUMNS (${columns.map(declare).join(", ")})) AS j
      STRAIGHT_JOIN ${shape.table} AS t ON ${on.join(" AND ")} SET ${changes.join(", ")}`,
     unformatted,
   );
@@ -85,10 +85,6 @@ function declare({ kind }: UpdateColumn, index: number): string {
   return `c${index} ${type} PATH '$[${index}]'`;
 }
 
-function valueOf({ kind }: UpdateColumn, index: number): string {
+function fieldOf({ kind }: UpdateColumn, index: number): string {
   return kind === "hex" ? `UNHEX(j.c${index})` : `j.c${index}`;
-}
-
-function quoteJson(json: string): string {
-  return json.includes("'") || json.includes("\\") ? escape(json) : `'${json}'`;
 }

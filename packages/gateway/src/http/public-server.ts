@@ -23,8 +23,11 @@ export type PublicServer = {
  * Makes the public server. Its limits are set once, here: headers 15 s and 64 KB, a whole request 5 min (bodies may be 32 MB over
  * a slow line), idle connections 75 s, which is longer than load balancers keep theirs.
  */
-export function createPublicServer(serve: (request: PublicRequest) => void): PublicServer {
-  let inFlight = 0;
+export function createPublicServer(
+  serve: (request: PublicRequest) => void,
+  connectionsMax = Number.POSITIVE_INFINITY,
+): PublicServer {
+  const inFlight = new Set<ServerResponse>();
   let isDraining = false;
   let onIdle: () => void = () => undefined;
   const server = createServer(
@@ -37,9 +40,10 @@ export function createPublicServer(serve: (request: PublicRequest) => void): Pub
       noDelay: true,
     },
     (req, res) => {
-      inFlight++;
+      inFlight.add(res);
       res.once("close", () => {
-        if (--inFlight === 0) onIdle();
+        inFlight.delete(res);
+        if (inFlight.size === 0) onIdle();
       });
       if (isDraining) res.shouldKeepAlive = false;
       const url = req.url ?? "/";
@@ -48,14 +52,19 @@ export function createPublicServer(serve: (request: PublicRequest) => void): Pub
       else serve({ req, res, path: url.slice(0, at), query: url.slice(at), isDraining });
     },
   );
+  if (Number.isFinite(connectionsMax)) server.maxConnections = connectionsMax;
   return {
     server,
     async drain(msMax) {
       isDraining = true;
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeIdleConnections();
-      if (inFlight > 0)
-        await withinBound(new Promise<void>((resolve) => (onIdle = resolve)), msMax);
+      // Whoever kept the connection would send its next request to a server that is gone.
+      for (const res of inFlight) res.shouldKeepAlive = false;
+      const idle = new Promise<void>((resolve) => {
+        onIdle = resolve;
+      });
+      if (inFlight.size > 0) await withinBound(idle, msMax);
       server.closeAllConnections();
       await closed;
     },

@@ -4,7 +4,8 @@ import { noUsage, type Usage } from "@farebox/pricing/usage";
 import { AttemptState, UsageSource } from "@farebox/proto/farebox/billing/v1/usage";
 import type { AttemptEnd, AttemptOutcome, Receipt } from "./billed-call.ts";
 import {
-  encodeUsageItem,
+  encodeItemHead,
+  encodeItemTail,
   type ItemHead,
   type ItemTail,
   usageItemBytesMax,
@@ -35,6 +36,7 @@ export class CallHold {
   readonly #pool: QuotaPool;
   readonly #head: ItemHead;
   readonly #reservation: Reservation;
+  readonly #headBytes: Buffer;
   #intent: Segment;
   #ended: Promise<Receipt> | undefined;
 
@@ -45,7 +47,12 @@ export class CallHold {
     this.#head = head;
     this.#reservation = reservation;
     const { journal } = deps;
-    this.#intent = journal.commitIntent(this.#encode(intentTail));
+    const at = journal.begin(usageItemBytesMax(head, intentTail));
+    const { bytes } = journal;
+    const headEnd = encodeItemHead(bytes, at, head);
+    // Kept, because encoding a dozen texts costs more than copying their bytes.
+    this.#headBytes = Buffer.copyBytesFrom(bytes, at, headEnd - at);
+    this.#intent = journal.commitIntent(encodeItemTail(bytes, headEnd, head, intentTail));
   }
 
   /** The attempt's UUIDv7, 16 bytes. */
@@ -134,7 +141,9 @@ export class CallHold {
   #encode(tail: ItemTail): number {
     const { journal } = this.#deps;
     const at = journal.begin(usageItemBytesMax(this.#head, tail));
-    return encodeUsageItem(journal.bytes, at, this.#head, tail);
+    const headBytes = this.#headBytes;
+    journal.bytes.set(headBytes, at);
+    return encodeItemTail(journal.bytes, at + headBytes.length, this.#head, tail);
   }
 }
 

@@ -48,6 +48,8 @@ export type ProxyUnderTest = AsyncDisposable & {
   settledCount(count: number): Promise<void>;
   /** What the account has. Reservations come out of it, and return to it. */
   availableNanos: bigint;
+  /** Stops the server as SIGTERM does. */
+  drain(msMax: number): Promise<void>;
   /** Resolves before an outcome counts as durable. */
   journal: () => Promise<void>;
 };
@@ -164,6 +166,7 @@ export async function startProxy(
     settled,
     checkpoints,
     failures,
+    drain: server.drain,
     settledCount: async (count: number) => {
       while (settled.length < count) {
         await new Promise<void>((resolve) => waiting.add(resolve));

@@ -41,6 +41,11 @@ export type ItemTail = {
  * twice a call: these bytes are what the journal keeps and, unchanged, what the settlement stream carries.
  */
 export function encodeUsageItem(bytes: Buffer, at: number, head: ItemHead, tail: ItemTail): number {
+  return encodeItemTail(bytes, encodeItemHead(bytes, at, head), head, tail);
+}
+
+/** Encodes the fields that never change in a call: the same bytes begin its intent, its checkpoints and its outcome. */
+export function encodeItemHead(bytes: Buffer, at: number, head: ItemHead): number {
   const { call, caller } = head;
   let next = writeBytes(bytes, at, tagId, head.id);
   next = writeText(bytes, next, tagAccountId, caller.accountId);
@@ -51,8 +56,13 @@ export function encodeUsageItem(bytes: Buffer, at: number, head: ItemHead, tail:
   next = writeText(bytes, next, tagProvider, call.provider);
   next = writeText(bytes, next, tagModel, call.model);
   next = writeText(bytes, next, tagApiKeyId, caller.apiKeyId);
-  next = writeText(bytes, next, tagUserId, caller.userId);
-  next = writeUsage(bytes, next, tail.usage);
+  return writeText(bytes, next, tagUserId, caller.userId);
+}
+
+/** Encodes the fields that follow those of the head. */
+export function encodeItemTail(bytes: Buffer, at: number, head: ItemHead, tail: ItemTail): number {
+  const { call } = head;
+  let next = writeUsage(bytes, at, tail.usage);
   next = writeCount(bytes, next, tagUsageSource, tail.usageSource);
   next = writeCount(bytes, next, tagState, tail.state);
   next = writeCount(bytes, next, tagHttpStatus, tail.httpStatus);

@@ -22,8 +22,9 @@ import {
   outcomesOnDisk,
   smallJournal,
 } from "../testing/journal.ts";
-import { Journal, type JournalFiles } from "./journal.ts";
+import { Journal } from "./journal.ts";
 import { JournalError } from "./journal-error.ts";
+import type { JournalFiles } from "./journal-parts.ts";
 import { recordHeaderBytes, recordType, soundRecordEnd } from "./journal-record.ts";
 import { openJournal } from "./open-journal.ts";
 import { listSegments, segmentPath } from "./segment.ts";

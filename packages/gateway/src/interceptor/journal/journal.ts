@@ -1,13 +1,12 @@
 import { rm } from "node:fs/promises";
-import type { DirectoryLock } from "./directory-lock.ts";
 import { JournalError } from "./journal-error.ts";
 import { JournalGroup } from "./journal-group.ts";
+import type { JournalFiles, JournalParts } from "./journal-parts.ts";
 import { type RecordType, recordType } from "./journal-record.ts";
 import type { JournalSettings } from "./journal-settings.ts";
 import { KeptSegments } from "./kept-segments.ts";
 import { RecordBuffer } from "./record-buffer.ts";
 import type { Segment } from "./segment.ts";
-import type { SegmentWriter } from "./segment-writer.ts";
 
 /** What the journal counted so far. */
 export type JournalFigures = {
@@ -31,7 +30,7 @@ export class Journal {
   /** Called after every sync with the position up to which records are durable. Set by whoever ships. */
   onDurable: (position: number) => void = () => undefined;
   readonly #settings: JournalSettings;
-  readonly #lock: DirectoryLock;
+  readonly #lock: JournalParts["lock"];
   readonly #writer: JournalFiles;
   readonly #kept: KeptSegments;
   readonly #pending = new RecordBuffer();
@@ -283,20 +282,6 @@ export class Journal {
     this.#group.reject(this.#failure);
   }
 }
-
-/** What `openJournal` makes a journal of. */
-export type JournalParts = {
-  readonly settings: JournalSettings;
-  readonly lock: DirectoryLock;
-  readonly writer: JournalFiles;
-  readonly older: readonly Segment[];
-};
-
-/** What a journal needs of a disk. */
-export type JournalFiles = Pick<
-  SegmentWriter,
-  "current" | "isFull" | "write" | "sync" | "rotate" | "close"
->;
 
 /** What may wait for a slow disk before new calls are refused. */
 const pendingBytesMax = 16 << 20;

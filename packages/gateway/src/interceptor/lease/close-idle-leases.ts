@@ -9,7 +9,7 @@ import type { QuotaPool } from "./quota-pool.ts";
 export type CloseIdleDeps = {
   readonly book: LeaseBook;
   readonly closer: LeaseCloser;
-  readonly settlement: { readonly acknowledged: number };
+  readonly settlement: { readonly acknowledged: number; readonly isConnected: boolean };
   readonly epoch: GatewayEpoch;
   readonly clock: Clock;
 };
@@ -23,12 +23,15 @@ export type CloseIdleDeps = {
 export function closeIdleLeases(deps: CloseIdleDeps, idleMs: number): void {
   const { book, closer, epoch } = deps;
   const nowMs = deps.clock.monotonicMs();
+  const mayClose = deps.settlement.isConnected;
   for (const pool of book.pools.all()) {
     const { lease } = pool;
     if (lease !== undefined && lease.epoch !== epoch.current) pool.lease = undefined;
-    else if (lease !== undefined && closer.hasRoom && isIdle(deps, pool, lease, nowMs - idleMs)) {
-      closeLease(deps, pool, lease);
-    } else if (lease === undefined && nowMs - pool.lastAdmitMs > forgetMs) {
+    else if (lease !== undefined) {
+      if (mayClose && closer.hasRoom && isIdle(deps, pool, lease, nowMs - idleMs)) {
+        closeLease(deps, pool, lease);
+      }
+    } else if (nowMs - pool.lastAdmitMs > forgetMs) {
       book.pools.forget(pool);
     }
   }

@@ -35,7 +35,7 @@ export class LeaseCloser {
     this.#deps = deps;
   }
 
-  /** Whether another lease may be closed now. */
+  /** Whether another lease may be closed now: a bounded number is, those that are tried again included. */
   get hasRoom(): boolean {
     return this.#underWay < underWayMax;
   }
@@ -45,24 +45,28 @@ export class LeaseCloser {
     this.#underWay++;
     try {
       await this.#attempt(lease);
+      this.#underWay--;
     } catch (error) {
       this.#deps.log.warn({ event: "lease.close_failed", leaseId: lease.name, err: error });
       // In the background: whoever waits for the account need not wait for this.
-      this.#repeat(lease).catch(() => undefined);
-    } finally {
-      this.#underWay--;
+      this.#repeat(lease)
+        .catch(() => undefined)
+        .finally(() => {
+          this.#underWay--;
+        });
     }
   }
 
   async #repeat(lease: Lease): Promise<void> {
     for (let tries = 0; tries < triesMax && lease.epoch === this.#deps.epoch.current; tries++) {
       await this.#deps.clock.sleep(Math.min(retryMs * 2 ** tries, retryMsMax));
-      try {
-        return await this.#attempt(lease);
-      } catch (error) {
-        this.#deps.log.warn({ event: "lease.close_failed", leaseId: lease.name, err: error });
-      }
+      const isClosed = await this.#attempt(lease).then(
+        () => true,
+        () => false,
+      );
+      if (isClosed) return;
     }
+    this.#deps.log.warn({ event: "lease.left_open", leaseId: lease.name });
   }
 
   async #attempt(lease: Lease): Promise<void> {

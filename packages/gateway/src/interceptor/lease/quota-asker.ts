@@ -102,6 +102,7 @@ export class QuotaAsker {
     }
     pool.ask = undefined;
     pool.isAsking = false;
+    if (this.#failingSinceMs !== undefined) this.#deps.log.info({ event: "quota.answered_again" });
     this.#failingSinceMs = undefined;
     this.#retryMs = retryMsMin;
     switch (answer.kind) {
@@ -136,8 +137,11 @@ export class QuotaAsker {
   }
 
   #failed(pool: QuotaPool, error: unknown): void {
-    this.#failingSinceMs ??= this.#deps.clock.monotonicMs();
-    this.#deps.log.warn({ event: "quota.unanswered", err: error });
+    if (this.#failingSinceMs === undefined) {
+      this.#failingSinceMs = this.#deps.clock.monotonicMs();
+      // Once, not for every account and repetition.
+      this.#deps.log.warn({ event: "quota.unanswered", err: error });
+    }
     this.#retryLater(pool);
   }
 

@@ -1,11 +1,13 @@
-/** How fast something is spent: an average that forgets with a half-life of about a second and a half. */
+/** How fast something is spent: an average over about the last two seconds, or over its life while that is shorter. */
 export class SpendRate {
   #perMs = 0;
   #unfolded = 0;
   #foldedAtMs: number;
+  readonly #bornMs: number;
 
   constructor(nowMs: number) {
     this.#foldedAtMs = nowMs;
+    this.#bornMs = nowMs;
   }
 
   /** Counts an amount. Cheap: no clock is read. */
@@ -17,7 +19,7 @@ export class SpendRate {
   perMs(nowMs: number): number {
     const elapsedMs = nowMs - this.#foldedAtMs;
     if (elapsedMs < foldMs) return Math.max(this.#perMs, this.#unfolded / foldMs);
-    const weight = 1 - Math.exp(-elapsedMs / memoryMs);
+    const weight = elapsedMs / Math.min(nowMs - this.#bornMs, elapsedMs + memoryMs);
     this.#perMs += weight * (this.#unfolded / elapsedMs - this.#perMs);
     this.#unfolded = 0;
     this.#foldedAtMs = nowMs;

@@ -68,7 +68,8 @@ function takeGrant(pool: QuotaPool, ask: QuotaAsk, message: LeaseMessage): bigin
   lease.freeUnits += grantedUnits - lease.grantedUnits;
   lease.grantedUnits = grantedUnits;
   lease.freeUnit = freeUnitOf(message.freeUnit);
-  lease.refillBelow = nanosOf(message.refillBelow);
+  // Of what is there now, not of all that was ever granted: a lease that lives long must not hoard.
+  lease.refillBelow = (lease.free * refillPercent) / 100n;
   lease.holders = message.holders;
   return added;
 }
@@ -144,3 +145,4 @@ function nanosOf(money: Money | undefined): bigint {
 }
 
 const denialMs = 200;
+const refillPercent = 30n;

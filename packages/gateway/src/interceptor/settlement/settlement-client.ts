@@ -107,23 +107,32 @@ export class SettlementClient {
   }
 
   async #run(): Promise<void> {
+    const { clock, log } = this.#deps;
     const { signal } = this.#stopping;
     let waitMs = backOffMs;
     while (!signal.aborted) {
-      const connection = new SettlementConnection(this.#deps, this.#state, () => this.#progress());
-      this.#connection = connection;
+      let wasWelcome = false;
       try {
-        await connection.run();
-        this.#deps.log.info({ event: "settlement.ended" });
+        wasWelcome = await this.#connect();
+        log.info({ event: "settlement.ended" });
       } catch (error) {
-        if (!signal.aborted) this.#deps.log.warn({ event: "settlement.lost", err: error });
+        wasWelcome = this.#connection?.wasWelcome === true;
+        if (!signal.aborted) log.warn({ event: "settlement.lost", err: error });
       }
-      await connection.close();
-      if (signal.aborted) return;
-      waitMs = connection.wasWelcome ? backOffMs : Math.min(waitMs * 2, backOffMsMax);
+      await this.#connection?.close();
+      this.#connection = undefined;
+      waitMs = wasWelcome ? backOffMs : Math.min(waitMs * 2, backOffMsMax);
+      // Jittered, so that the gateways of an installation do not all return in one instant.
       const jitter = 0.5 + Math.random() / 2;
-      await this.#deps.clock.sleep(waitMs * jitter, signal).catch(() => undefined);
+      await clock.sleep(waitMs * jitter, signal).catch(() => undefined);
     }
+  }
+
+  async #connect(): Promise<boolean> {
+    const connection = new SettlementConnection(this.#deps, this.#state, () => this.#progress());
+    this.#connection = connection;
+    await connection.run();
+    return connection.wasWelcome;
   }
 
   #progress(): void {

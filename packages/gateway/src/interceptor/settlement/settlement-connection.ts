@@ -46,7 +46,7 @@ export class SettlementConnection {
     this.#helloAt = this.#deps.epoch.now();
     const { gatewayId } = this.#deps;
     this.#send({ case: "hello", value: { gatewayId, bootId: this.#state.bootId } });
-    this.#beat().catch(() => undefined);
+    this.#awaitWelcome().catch(() => undefined);
     try {
       for await (const response of this.#stream) this.#take(response);
     } finally {
@@ -107,6 +107,7 @@ export class SettlementConnection {
     });
     this.#shipper.flush();
     this.#advance();
+    this.#beat(Math.min(renewMsMax, validForMs / renewalsPerLife)).catch(() => undefined);
   }
 
   #takeAcknowledgement({ sequence, statuses }: SettleAcknowledgement): void {
@@ -150,16 +151,17 @@ export class SettlementConnection {
     this.#onProgress();
   }
 
-  /** Renews the leases, and gives a stream up whose other end does not answer. */
-  async #beat(): Promise<void> {
-    const { clock } = this.#deps;
-    const { signal } = this.#closing;
+  /** Gives a stream up whose other end does not answer the hello. */
+  async #awaitWelcome(): Promise<void> {
+    await this.#deps.clock.sleep(answerMsMax, this.#closing.signal);
+    if (this.#isOpen && !this.wasWelcome) this.#lose("no welcome");
+  }
+
+  /** Renews the leases, several times in their life, and gives up a stream that does not answer. */
+  async #beat(pauseMs: number): Promise<void> {
     while (this.#isOpen) {
-      await clock.sleep(renewMs, signal);
-      if (this.wasWelcome) this.#renew();
-      else if (clock.monotonicMs() - this.#helloAt.monotonicMs >= answerMsMax) {
-        this.#lose("no welcome");
-      }
+      await this.#deps.clock.sleep(pauseMs, this.#closing.signal);
+      if (this.#isOpen) this.#renew();
     }
   }
 
@@ -194,6 +196,7 @@ export class SettlementConnection {
   }
 }
 
-const renewMs = 5000;
+const renewMsMax = 5000;
+const renewalsPerLife = 4;
 /** Longer than Billing may stand still without losing a lease, shorter than a lease lives. */
 const answerMsMax = 12_000;
