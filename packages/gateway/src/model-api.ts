@@ -1,19 +1,17 @@
 import { AppError } from "@farebox/kit/app-error";
 import type { Dialect } from "./domain/call.ts";
-import type { RouteTable } from "./domain/route.ts";
 import { readHead } from "./http/call-head.ts";
 import type { PublicRequest } from "./http/public-server.ts";
 import { sendAnswer } from "./http/send-answer.ts";
+import type { ModelLists } from "./model-lists.ts";
 import { authenticate, type KeyRing } from "./steps/authenticate.ts";
 import { type RefuseDeps, refuseCall } from "./steps/refuse-call.ts";
 import { isModelAllowed } from "./steps/resolve-call.ts";
-import { listModels, modelBody, modelListBody, type PricedModel } from "./upstream/models.ts";
+import { modelBody, modelListBody } from "./upstream/models.ts";
 
 export type ModelApiDeps = RefuseDeps & {
   readonly keys: KeyRing;
-  readonly routes: RouteTable;
-  /** Every model with a price in a currency, as of now. */
-  readonly pricedModels: (currency: string) => readonly PricedModel[];
+  readonly lists: ModelLists;
 };
 
 /**
@@ -27,9 +25,9 @@ export async function serveModels(
   const dialect: Dialect = req.headers["anthropic-version"] === undefined ? "openai" : "anthropic";
   try {
     const holder = await authenticate(deps.keys, readHead(req.rawHeaders));
-    const models = listModels(deps.routes, dialect, deps.pricedModels(holder.currency)).filter(
-      ({ id }) => isModelAllowed(holder, id),
-    );
+    const models = deps
+      .lists(dialect, holder.currency)
+      .filter(({ id }) => isModelAllowed(holder, id));
     const id = modelId(path);
     const one = models.find((model) => model.id === id);
     if (id !== undefined && one === undefined) {

@@ -6,6 +6,7 @@ import type { GatewayConfig } from "./config.ts";
 import { createConsoleApi } from "./console-api.ts";
 import { createRouteTable } from "./domain/route.ts";
 import { createEvents } from "./events.ts";
+import { createModelLists } from "./model-lists.ts";
 import type { Copies } from "./open-copies.ts";
 import type { PublicApiDeps } from "./public-api.ts";
 import type { Quota } from "./steps/hold.ts";
@@ -49,6 +50,11 @@ export async function openPublicApi(
   const routes = createRouteTable(config.upstreams);
   const events = createEvents(log, metrics);
   const tokenizers = await loadTokenizers();
+  const lists = createModelLists({
+    upstreams: config.upstreams,
+    pricedModels: (currency) => catalog.models(currency),
+    monotonicMs,
+  });
   const { bodyBytesMax, answerBytesMax, topUpUrl } = config;
   const limits = { bodyBytesMax, answerBytesMax, topUpUrl };
   return {
@@ -57,7 +63,7 @@ export async function openPublicApi(
       prices: catalog,
       billing: quota && { quota, tokenizers, clock, events },
     },
-    models: { keys, routes, events, pricedModels: (currency) => catalog.models(currency) },
+    models: { keys, events, lists },
     probes: { notReady },
     consoleApi: createConsoleApi({ clientOf: clients.edge, log, metrics, clock }),
   };

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { migrate } from "@farebox/billing/migrate";
 import { type Child, type ChildSpec, startChild } from "../child.ts";
 import { type Databases, openDatabases } from "../databases/open-databases.ts";
 import { freePort } from "../free-port.ts";
@@ -55,6 +56,7 @@ export async function openInstallation(request: InstallationRequest): Promise<In
   const start = async (spec: ChildSpec) =>
     children.use(await startChild(profiled(spec, request.profileFolder), { log }));
   const specs = await specsOf(home, databases);
+  await migrate(specs.databaseUrl);
   const billing = await start(billingSpec(specs, "billing"));
   const owned = undo.move();
   const { databaseUrl, redisUrl, billingAddress, secrets } = specs;

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { AppError } from "@farebox/kit/app-error";
+import { demoCall } from "../../testing/attempt.ts";
+import { FakeBilling } from "../../testing/fake-billing.ts";
+import { journalDirectory } from "../../testing/journal.ts";
+import { delivered, openTestBilling } from "../../testing/open-test-billing.ts";
 import type { BilledCall } from "./billed-call.ts";
 import type { CallHold } from "./call-hold.ts";
 import type { OpenBilling } from "./open-billing.ts";
-import { demoCall } from "./testing/attempt.ts";
-import { FakeBilling } from "./testing/fake-billing.ts";
-import { journalDirectory } from "./testing/journal.ts";
-import { delivered, openTestBilling } from "./testing/open-test-billing.ts";
 
 const caller = { accountId: "acc", apiKeyId: "key_1", userId: "" };
 const soon = () => AbortSignal.timeout(5000);

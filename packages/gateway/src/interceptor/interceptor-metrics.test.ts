@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { createMetrics } from "@farebox/kit/metrics";
+import { demoCall } from "../../testing/attempt.ts";
+import { FakeBilling } from "../../testing/fake-billing.ts";
+import { journalDirectory } from "../../testing/journal.ts";
+import { delivered, openTestBilling } from "../../testing/open-test-billing.ts";
 import { meterBilling } from "./interceptor-metrics.ts";
-import { demoCall } from "./testing/attempt.ts";
-import { FakeBilling } from "./testing/fake-billing.ts";
-import { journalDirectory } from "./testing/journal.ts";
-import { delivered, openTestBilling } from "./testing/open-test-billing.ts";
 
 test("figures become metrics when they are looked at, each difference once", async (t) => {
   const billing = new FakeBilling();
@@ -24,6 +24,6 @@ test("figures become metrics when they are looked at, each difference once", asy
   const after = await metrics.registry.metrics();
   assert.match(after, /^billing_calls_in_flight 0$/m);
   assert.match(after, /^billing_journal_total\{kind="outcomes"\} 3$/m);
-  assert.match(after, /^billing_admission_wait_seconds_count 1$/m);
+  assert.match(after, /^billing_admission_wait_seconds_count 2$/m);
   await open.close(AbortSignal.timeout(5000));
 });

@@ -59,7 +59,7 @@ export async function checkQuota(deps: CheckQuotaDeps, arrival: Arrival): Promis
     const held = quota.beforeRequest(holder, billed);
     hold = held instanceof Promise ? await held : held;
   } catch (error) {
-    const counted = isMoneyShort(error) ? countPrompt(deps, arrival, inputTokens) : undefined;
+    const counted = isShort(error) ? countPrompt(deps, arrival, inputTokens) : undefined;
     if (counted === undefined) throw error;
     const tight = billedCall(arrival, { inputTokens: counted, outputTokens });
     hold = await quota.beforeRequest(holder, tight);
@@ -111,8 +111,10 @@ function countPrompt(
   return counted !== undefined && counted < byteBound ? counted : undefined;
 }
 
-function isMoneyShort(error: unknown): boolean {
-  return error instanceof AppError && error.reason === "INSUFFICIENT_BALANCE";
+/** A closer bound on the prompt may be payable, or fit into what is left of the free quota. */
+function isShort(error: unknown): boolean {
+  if (!(error instanceof AppError)) return false;
+  return error.reason === "INSUFFICIENT_BALANCE" || error.reason === "INSUFFICIENT_QUOTA";
 }
 
 function billedCall(arrival: Arrival, { inputTokens, outputTokens }: Bounds): BilledCall {

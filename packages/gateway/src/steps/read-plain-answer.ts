@@ -27,7 +27,7 @@ export function readPlainAnswer(dialect: Dialect, body: Buffer): PlainReading {
 
 /** The id of a body that begins `{"id":"…"`; undefined for any other, and for one with escapes. */
 function leadingId(body: Buffer): string | undefined {
-  const head = body.latin1Slice(0, headBytes);
+  const head = body.toString("latin1", 0, headBytes);
   if (!head.startsWith(idStart)) return undefined;
   const end = head.indexOf('"', idStart.length);
   const id = end === -1 ? "" : head.slice(idStart.length, end);

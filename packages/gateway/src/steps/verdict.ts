@@ -5,10 +5,10 @@ import type { ParsedCall } from "../domain/call.ts";
 import { estimateUsage } from "../domain/estimate.ts";
 import { objectOf, parseJson } from "../domain/json-value.ts";
 import type { Tokenizers } from "../domain/tokenizers.ts";
-import { readAnswer } from "../domain/usage.ts";
 import type { UsageReport } from "../domain/usage-report.ts";
 import type { AttemptOutcome } from "../interceptor/billed-call.ts";
 import { readLastPart } from "./read-last-part.ts";
+import { readPlainAnswer } from "./read-plain-answer.ts";
 import type { EndedStream, UpstreamAnswer } from "./upstream-answer.ts";
 
 /** What an attempt consumed and how it ended: the part of an outcome that is charged. */
@@ -35,8 +35,8 @@ export function verdictOf(
 
 function plainVerdict(tokenizers: Tokenizers, call: ParsedCall, answer: UpstreamAnswer): Verdict {
   const { kept, httpStatus } = answer;
-  const { usage: report, upstreamId } = readAnswer(call.dialect, kept);
-  const isError = httpStatus < 200 || httpStatus > 299 || isErrorBody(kept);
+  const { usage: report, upstreamId, isOrdinary } = readPlainAnswer(call.dialect, kept);
+  const isError = httpStatus < 200 || httpStatus > 299 || (!isOrdinary && isErrorBody(kept));
   if (report.kind === "reported" || report.kind === "partial") {
     return {
       ...reported(report, upstreamId, "provider"),

@@ -11,6 +11,7 @@ import { createRouteTable } from "../../src/domain/route.ts";
 import { createPublicServer } from "../../src/http/public-server.ts";
 import type { AccessEntry } from "../../src/interceptor/access/access-entry.ts";
 import type { AttemptOutcome, BilledCall } from "../../src/interceptor/billed-call.ts";
+import { createModelLists } from "../../src/model-lists.ts";
 import type { ProxyDeps } from "../../src/proxy.ts";
 import { servePublic } from "../../src/public-api.ts";
 import type { Quota } from "../../src/steps/hold.ts";
@@ -149,11 +150,16 @@ export async function startProxy(
     billing: { quota, tokenizers: await loadTokenizers(), clock, events },
     ...options.deps,
   };
+  const lists = createModelLists({
+    upstreams,
+    pricedModels: () => listed,
+    monotonicMs: clock.monotonicMs,
+  });
   const server = createPublicServer((request) =>
     servePublic(
       {
         proxy: deps,
-        models: { keys: deps.keys, routes: deps.routes, events, pricedModels: () => listed },
+        models: { keys: deps.keys, events, lists },
         probes: { notReady: () => [] },
         consoleApi: ({ res }) => void res.writeHead(404).end(),
       },

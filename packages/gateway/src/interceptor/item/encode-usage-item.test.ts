@@ -7,7 +7,7 @@ import {
   UsageSource,
 } from "@farebox/proto/farebox/billing/v1/usage";
 import fc from "fast-check";
-import { compiledPrice } from "../testing/price.ts";
+import { compiledPrice } from "../../../testing/price.ts";
 import {
   encodeUsageItem,
   type ItemHead,

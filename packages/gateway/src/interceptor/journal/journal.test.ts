@@ -21,7 +21,7 @@ import {
   journalDirectory,
   outcomesOnDisk,
   smallJournal,
-} from "../testing/journal.ts";
+} from "../../../testing/journal.ts";
 import { Journal } from "./journal.ts";
 import { JournalError } from "./journal-error.ts";
 import type { JournalFiles } from "./journal-parts.ts";
@@ -29,7 +29,7 @@ import { recordHeaderBytes, recordType, soundRecordEnd } from "./journal-record.
 import { openJournal } from "./open-journal.ts";
 import { listSegments, segmentPath } from "./segment.ts";
 
-const writer = fileURLToPath(new URL("../testing/journal-writer.ts", import.meta.url));
+const writer = fileURLToPath(new URL("../../../testing/journal-writer.ts", import.meta.url));
 
 test("every outcome that resolved before a kill -9 is there exactly once, and no attempt is left open", async (t) => {
   const directory = journalDirectory(t);

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { maxNanos } from "@farebox/kit/money";
 import type { CheckQuotaRequestSchema } from "@farebox/proto/farebox/billing/v1/billing_service";
 import type { Epoch } from "../settlement/gateway-epoch.ts";
 import type { Lease } from "./lease.ts";
@@ -35,7 +36,10 @@ export function makeQuotaAsk(pool: QuotaPool, epoch: Epoch, nowMs: number): Quot
   }
   const estimated = first === undefined ? pool.lastWorstCaseNanos : atLeastOne(worst - free);
   const minimum = first === undefined ? 1n : atLeastOne(first.minimumNanos - free);
-  const want = BigInt(Math.ceil(pool.spend.perMs(nowMs) * wantMs));
+  const spent = BigInt(Math.ceil(pool.spend.perMs(nowMs) * wantMs));
+  // Calls that run long have spent nothing yet: as much again as they reserve lets a new account's load double per ask.
+  const reserved = lease === undefined ? 0n : lease.granted - lease.counted - free;
+  const want = maxNanos(spent, reserved);
   const wantUnits = Math.min(Math.ceil(pool.unitSpend.perMs(nowMs) * wantMs), unitsMax);
   const tokens = Math.max(1, Math.min(units, unitsMax));
   const requests = Math.max(1, waiting.length);

@@ -4,6 +4,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { SettleUsageRequestSchema } from "@farebox/proto/farebox/billing/v1/billing_service";
 import { UsageItemSchema } from "@farebox/proto/farebox/billing/v1/usage";
 import fc from "fast-check";
+import { demoHead, demoTail, encodedItem } from "../../../testing/attempt.ts";
 import {
   groupRecordBytes,
   recordHeaderBytes,
@@ -11,7 +12,6 @@ import {
   sealRecord,
   writeGroupRecord,
 } from "../journal/journal-record.ts";
-import { demoHead, demoTail, encodedItem } from "../testing/attempt.ts";
 import { frameBatch } from "./settle-frames.ts";
 
 const record = fc.record({

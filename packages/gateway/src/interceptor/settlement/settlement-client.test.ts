@@ -5,15 +5,15 @@ import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { createLogger } from "@farebox/kit/logger";
 import { fakeClock } from "@farebox/kit/testing/clock";
-import { openJournal } from "../journal/open-journal.ts";
-import { FakeBilling } from "../testing/fake-billing.ts";
+import { FakeBilling } from "../../../testing/fake-billing.ts";
 import {
   appendIntent,
   appendOutcome,
   attemptNumber,
   journalDirectory,
   smallJournal,
-} from "../testing/journal.ts";
+} from "../../../testing/journal.ts";
+import { openJournal } from "../journal/open-journal.ts";
 import { GatewayEpoch } from "./gateway-epoch.ts";
 import { SettlementClient } from "./settlement-client.ts";
 
@@ -68,7 +68,7 @@ test("what a dropped stream left unanswered is sent again, and every outcome is 
 
 test("a journal that a killed process left is settled whole before anything is admitted", async (t) => {
   const directory = journalDirectory(t);
-  const writer = fileURLToPath(new URL("../testing/journal-writer.ts", import.meta.url));
+  const writer = fileURLToPath(new URL("../../../testing/journal-writer.ts", import.meta.url));
   const child = spawn(process.execPath, [writer, directory], {
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -4,7 +4,7 @@
  */
 import { writeSync } from "node:fs";
 import { setTimeout as sleepFor } from "node:timers/promises";
-import { openJournal } from "../journal/open-journal.ts";
+import { openJournal } from "../src/interceptor/journal/open-journal.ts";
 import { appendCheckpoint, appendIntent, appendOutcome, smallJournal } from "./journal.ts";
 
 const [directory = "", firstText = "0"] = process.argv.slice(2);

@@ -4,11 +4,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
 import { type UsageItem, UsageItemSchema } from "@farebox/proto/farebox/billing/v1/usage";
-import { encodeUsageItem } from "../item/encode-usage-item.ts";
-import type { Journal } from "../journal/journal.ts";
-import { recordHeaderBytes, recordType, soundRecordEnd } from "../journal/journal-record.ts";
-import { type JournalSettings, journalDefaults } from "../journal/journal-settings.ts";
-import { listSegments, type Segment, segmentPath } from "../journal/segment.ts";
+import { encodeUsageItem } from "../src/interceptor/item/encode-usage-item.ts";
+import type { Journal } from "../src/interceptor/journal/journal.ts";
+import {
+  recordHeaderBytes,
+  recordType,
+  soundRecordEnd,
+} from "../src/interceptor/journal/journal-record.ts";
+import {
+  type JournalSettings,
+  journalDefaults,
+} from "../src/interceptor/journal/journal-settings.ts";
+import { listSegments, type Segment, segmentPath } from "../src/interceptor/journal/segment.ts";
 import { demoHead, demoTail } from "./attempt.ts";
 
 /** A directory that goes with its test. */

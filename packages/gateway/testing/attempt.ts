@@ -1,6 +1,10 @@
 import { noUsage } from "@farebox/pricing/usage";
-import type { BilledCall } from "../billed-call.ts";
-import { encodeUsageItem, type ItemHead, type ItemTail } from "../item/encode-usage-item.ts";
+import type { BilledCall } from "../src/interceptor/billed-call.ts";
+import {
+  encodeUsageItem,
+  type ItemHead,
+  type ItemTail,
+} from "../src/interceptor/item/encode-usage-item.ts";
 import { compiledPrice } from "./price.ts";
 
 /** A call of a demo model that may cost up to a million nanos. */

@@ -17,7 +17,7 @@ import {
 import { FreeUnit } from "@farebox/proto/farebox/billing/v1/lease";
 import { SettleStatus, type UsageItem } from "@farebox/proto/farebox/billing/v1/usage";
 import { ErrorReason } from "@farebox/proto/farebox/common/v1/error_reason";
-import type { BillingPort, SettlementStream } from "../billing-port.ts";
+import type { BillingPort, SettlementStream } from "../src/interceptor/billing-port.ts";
 
 type Account = {
   available: bigint;

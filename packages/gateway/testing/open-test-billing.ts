@@ -1,9 +1,12 @@
 import { createLogger } from "@farebox/kit/logger";
 import { type FakeClock, fakeClock } from "@farebox/kit/testing/clock";
 import { noUsage } from "@farebox/pricing/usage";
-import type { AttemptOutcome } from "../billed-call.ts";
-import { type InterceptorSettings, interceptorDefaults } from "../interceptor-settings.ts";
-import { type OpenBilling, openBilling } from "../open-billing.ts";
+import type { AttemptOutcome } from "../src/interceptor/billed-call.ts";
+import {
+  type InterceptorSettings,
+  interceptorDefaults,
+} from "../src/interceptor/interceptor-settings.ts";
+import { type OpenBilling, openBilling } from "../src/interceptor/open-billing.ts";
 import type { FakeBilling } from "./fake-billing.ts";
 import { smallJournal } from "./journal.ts";
 
