@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcWebTransport } from "@connectrpc/connect-node";
 import { AppError } from "@farebox/kit/app-error";
 import { systemClock } from "@farebox/kit/clock";
 import { createGrpcClient } from "@farebox/kit/grpc-client";
@@ -175,4 +177,16 @@ test("exactly these methods are for clients of the edge", () => {
   ]) {
     assert.ok(names.includes(shown), shown);
   }
+});
+
+test("gRPC-Web answers over HTTP/1.1, with the same refusals", async () => {
+  const transport = createGrpcWebTransport({ baseUrl: url, httpVersion: "1.1" });
+  const client = createClient(AccountService, transport);
+  const { account } = await client.getAccount({}, { headers: bearer });
+  assert.equal(account?.id, "acc_1");
+  await assert.rejects(client.getAccount({}), (error) => {
+    assert.ok(error instanceof ConnectError);
+    assert.equal(error.code, Code.Unauthenticated);
+    return true;
+  });
 });

@@ -16,7 +16,8 @@ export async function endClaims(tx: PoolConnection, items: readonly DecodedItem[
        request_id VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]',
        id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$[2]',
        attempt INT PATH '$[3]', cost BIGINT PATH '$[4]', is_charged INT PATH '$[5]')) AS j
-     STRAIGHT_JOIN client_request AS c ON c.account_id = j.account_id AND c.request_id = j.request_id
+     STRAIGHT_JOIN client_request AS c FORCE INDEX (PRIMARY)
+       ON c.account_id = j.account_id AND c.request_id = j.request_id
      SET c.state = IF(j.is_charged = 1, 'CHARGED', 'VOID'), c.cost = j.cost,
        c.transaction_id = IF(j.is_charged = 1, UNHEX(j.id), c.transaction_id)
      WHERE c.state <> 'CHARGED' AND (j.attempt > 1 OR c.attempt_id = UNHEX(j.id))`,

@@ -22,8 +22,8 @@ export async function readSettledIds(
     // The range of ids spares the partitions of all other days.
     const range = `id BETWEEN ${quoteHex(ids[0] ?? "")} AND ${quoteHex(ids.at(-1) ?? "")}`;
     const [rows] = await tx.query<ItemRow[]>(
-      `SELECT account_id, LOWER(HEX(id)) AS id FROM usage_transaction WHERE ${range} AND (account_id, id) IN (${keys})
-       UNION ALL SELECT account_id, LOWER(HEX(id)) FROM usage_late WHERE ${range} AND (account_id, id) IN (${keys})`,
+      `SELECT account_id, LOWER(HEX(id)) AS id FROM usage_transaction FORCE INDEX (PRIMARY) WHERE ${range} AND (account_id, id) IN (${keys})
+       UNION ALL SELECT account_id, LOWER(HEX(id)) FROM usage_late FORCE INDEX (PRIMARY) WHERE ${range} AND (account_id, id) IN (${keys})`,
     );
     collect(found, rows);
   }

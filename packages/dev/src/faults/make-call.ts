@@ -26,7 +26,11 @@ export type CallWish = {
   readonly gatewayUrl: string;
   readonly accountId: string;
   readonly apiKey: string;
+  /** OpenAI's chat completions unless it is "anthropic": messages. */
+  readonly dialect?: keyof typeof faultModels;
   readonly isStream?: boolean;
+  /** Leaves after so many content chunks of a stream. */
+  readonly leavesAfterChunks?: number;
   /** The demo upstream's scenario words. */
   readonly scenario?: string;
   readonly maxTokens?: number;
@@ -35,7 +39,6 @@ export type CallWish = {
   readonly requestId?: string;
   /** Called with the number of content chunks so far. */
   readonly onChunk?: (chunks: number) => void;
-  readonly signal?: AbortSignal;
 };
 
 /** Connections of a test's clients. */
@@ -50,13 +53,14 @@ export function openClients(connectionsMax = 1_000): Agent {
 
 const callMsMax = 60_000;
 
-/** Makes one chat completion as a client would, once, and says how it ended. Never throws. */
+/** Makes one call as a client would, once, and says how it ended. Never throws. */
 export async function makeCall(agent: Agent, wish: CallWish): Promise<CallRecord> {
-  const seen = new Seen(wish);
+  const leaving = new AbortController();
+  const seen = new Seen(wish, () => leaving.abort());
   try {
     const answer = await agent.request({
       origin: wish.gatewayUrl,
-      path: "/v1/chat/completions",
+      path: wish.dialect === "anthropic" ? "/v1/messages" : "/v1/chat/completions",
       method: "POST",
       headers: {
         authorization: `Bearer ${wish.apiKey}`,
@@ -65,7 +69,7 @@ export async function makeCall(agent: Agent, wish: CallWish): Promise<CallRecord
         ...(wish.requestId === undefined ? {} : { "x-request-id": wish.requestId }),
       },
       body: JSON.stringify(bodyOf(wish)),
-      ...(wish.signal === undefined ? {} : { signal: wish.signal }),
+      signal: leaving.signal,
     });
     seen.head(answer.statusCode, answer.headers);
     answer.body.setEncoding("utf8");
@@ -77,17 +81,26 @@ export async function makeCall(agent: Agent, wish: CallWish): Promise<CallRecord
 }
 
 function bodyOf(wish: CallWish): object {
+  const { dialect = "openai", isStream = false } = wish;
+  const options = dialect === "openai" ? { stream_options: { include_usage: true } } : {};
   return {
-    model: faultModels.openai,
+    model: faultModels[dialect],
     messages: [{ role: "user", content: wish.prompt ?? "How far is it to the sea?" }],
     max_tokens: wish.maxTokens ?? 64,
-    ...(wish.isStream ? { stream: true, stream_options: { include_usage: true } } : {}),
+    ...(isStream ? { stream: true, ...options } : {}),
   };
 }
+
+/** How a stream says that it has content, and that it has ended. */
+const marks = {
+  openai: { chunk: /"delta":\{"content":"[^"]/g, end: "data: [DONE]" },
+  anthropic: { chunk: /"text_delta","text":"[^"]/g, end: "event: message_stop" },
+} as const;
 
 /** What has arrived of an answer so far. */
 class Seen {
   readonly #wish: CallWish;
+  readonly #leave: () => void;
   #status = 0;
   #requestId = "";
   #cost: string | undefined;
@@ -95,8 +108,9 @@ class Seen {
   #upstreamId = "";
   #chunks = 0;
 
-  constructor(wish: CallWish) {
+  constructor(wish: CallWish, leave: () => void) {
     this.#wish = wish;
+    this.#leave = leave;
   }
 
   head(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
@@ -112,12 +126,14 @@ class Seen {
     // Events may be cut anywhere: the part after the last blank line waits for the next.
     const end = this.#body.lastIndexOf("\n\n");
     if (end < 0) return;
-    const chunks = this.#body.slice(0, end).match(/"delta":\{"content":"[^"]/g)?.length ?? 0;
-    this.#isDone ||= this.#body.includes("data: [DONE]");
+    const { chunk, end: last } = marks[this.#wish.dialect ?? "openai"];
+    const chunks = this.#body.slice(0, end).match(chunk)?.length ?? 0;
+    this.#isDone ||= this.#body.includes(last);
     this.#body = this.#body.slice(end);
     if (chunks === 0) return;
     this.#chunks += chunks;
     this.#wish.onChunk?.(this.#chunks);
+    if (this.#chunks >= (this.#wish.leavesAfterChunks ?? Number.POSITIVE_INFINITY)) this.#leave();
   }
 
   record(isEnded: boolean): CallRecord {

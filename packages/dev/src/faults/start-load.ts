@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { awaitCondition } from "./await-condition.ts";
-import { type CallRecord, makeCall, openClients } from "./make-call.ts";
+import { type CallRecord, type CallWish, makeCall, openClients } from "./make-call.ts";
 import type { Customer } from "./office.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 
@@ -26,14 +26,26 @@ export type Load = {
 /** Bounds what a load remembers. */
 const callsMax = 200_000;
 
-/** One call in so many is a stream that takes some time, so that each fault finds streams under way. */
-const scenarios = [
-  { isStream: false, scenario: "ok" },
-  { isStream: false, scenario: "cached=50,reasoning=7" },
+/**
+ * What a load is made of: both dialects, plain and streamed, some streams slow so that every fault finds some under way;
+ * providers that break and refuse; clients that leave.
+ */
+const scenarios: readonly Pick<
+  CallWish,
+  "dialect" | "isStream" | "scenario" | "leavesAfterChunks"
+>[] = [
+  { scenario: "ok" },
+  { scenario: "cached=50,reasoning=7" },
+  { scenario: "output=31" },
   { isStream: true, scenario: "output=24" },
   { isStream: true, scenario: "output=40,gap=10,cached=30" },
-  { isStream: false, scenario: "output=31" },
-] as const;
+  { dialect: "anthropic", scenario: "cached=40,cache-write=20" },
+  { dialect: "anthropic", isStream: true, scenario: "output=30,gap=5" },
+  { isStream: true, scenario: "output=40,gap=10", leavesAfterChunks: 5 },
+  { isStream: true, scenario: "output=30,cut-before-usage=9" },
+  { scenario: "cut-before-first-byte" },
+  { scenario: "429" },
+];
 
 /** Begins to call, with plain and streamed calls of several shapes, over all gateways and customers. */
 export function startLoad(wish: LoadWish): Load {
@@ -75,5 +87,5 @@ function nextCall({ gatewayUrls, customers, random }: LoadWish) {
     gatewayUrl: random.pick(gatewayUrls),
     ...random.pick(customers),
     ...random.pick(scenarios),
-  };
+  } satisfies CallWish;
 }

@@ -22,7 +22,7 @@ const variables: Readonly<Record<string, string>> = {
 };
 
 /** The names of `count` processes of a kind: `gateway`, `gateway2`, `gateway3`. */
-export function processNames(kind: "gateway" | "billing", count: number): readonly string[] {
+export function serviceNames(kind: "gateway" | "billing", count: number): readonly string[] {
   return Array.from({ length: count }, (_, at) => (at === 0 ? kind : `${kind}${at + 1}`));
 }
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { ChildSpec } from "../child.ts";
-import { choosePorts, portOf, processNames } from "./service-ports.ts";
+import { choosePorts, portOf, serviceNames } from "./service-ports.ts";
 import { billingSpec, gatewaySpec, type SpecsRequest, upstreamSpec } from "./service-specs.ts";
 import { keepSecrets } from "./stack-secrets.ts";
 
@@ -29,8 +29,8 @@ export async function layPlan(
   plan: StackPlan,
   place: { readonly home: string; readonly databaseUrl: string; readonly redisUrl: string },
 ): Promise<LaidPlan> {
-  const gateways = processNames("gateway", plan.gateways ?? 1);
-  const billings = processNames("billing", plan.billings ?? 1);
+  const gateways = serviceNames("gateway", plan.gateways ?? 1);
+  const billings = serviceNames("billing", plan.billings ?? 1);
   const ports = await choosePorts(join(place.home, "ports.json"), [...gateways, ...billings]);
   const addressOf = (name: string) => `127.0.0.1:${portOf(ports, name)}`;
   const billingAddresses = billings.map(addressOf);
