@@ -10,12 +10,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { listen } from "@farebox/kit/ops-server";
 import { parseSnapshot } from "@farebox/pricing/snapshot";
 import {
   CatalogService,
+  SetFreeQuotaRequestSchema,
   type SetPriceRequestSchema,
   type WatchCatalogResponse,
 } from "@farebox/proto/farebox/billing/v1/catalog_service";
@@ -317,7 +318,7 @@ describe("SetFreeQuota", () => {
   });
 
   // biome-ignore format: a table is read by column
-  const faults: [field: string, change: { service?: string; period?: 0 | 9; unit?: 0; amount?: bigint }][] = [
+  const faults: [field: string, change: { service?: string; period?: number; unit?: number; amount?: bigint }][] = [
     ["service", { service: "No Spaces" }],
     ["period",  { period: 0 }],
     ["period",  { period: 9 }],
@@ -328,7 +329,7 @@ describe("SetFreeQuota", () => {
   for (const [field, change] of faults) {
     it(`names ${field} at fault`, async () => {
       const sound = { service: "llm", period: 1, unit: 1, amount: 1n } as const;
-      const request = { ...sound, ...change };
+      const request = Object.assign(create(SetFreeQuotaRequestSchema, sound), change);
       await assert.rejects(catalog().setFreeQuota(request), {
         reason: "INVALID_ARGUMENT",
         metadata: { field },

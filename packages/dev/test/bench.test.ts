@@ -68,7 +68,7 @@ test("one call more, less or other than was delivered is a difference", async ()
   await using installation = await openInstallation({ home, given, profileFolder: undefined, log });
   const delivered = new UsageTally();
   const { faults } = await withBillingBench(installation, delivered, async ({ calls, fund }) => {
-    const callers = await fund({ prefix: "few", count: 3 });
+    const callers = await fund({ prefix: "few", count: 3, withKeys: true });
     await Promise.all([...callers, ...callers].map((caller) => calls.make(caller)));
   });
   assert.deepEqual(faults, []);

@@ -87,7 +87,7 @@ async function readPriors(tx: PoolConnection, asks: readonly LeaseAsk[]) {
     .map((ask) => `(${quoteText(ask.accountId)},'CheckQuota',${quoteText(ask.requestId)})`);
   for (const chunk of inChunks(keys)) {
     const [rows] = await tx.query<PriorRow[]>(
-      `SELECT account_id, request_id, LOWER(HEX(sha256)) AS sha256, result FROM idempotency_key
+      `SELECT account_id, request_id, LOWER(HEX(sha256)) AS sha256, result FROM idempotency_key FORCE INDEX (PRIMARY)
        WHERE (account_id, method, request_id) IN (${chunk.join(",")})`,
     );
     for (const row of rows) {

@@ -22,7 +22,8 @@ export async function readOnceKeys(
   const found = new Map<string, OnceAnswer>();
   for (const chunk of inChunks(of.requestIds)) {
     const [rows] = await tx.query<KeyRow[]>(
-      `SELECT request_id, LOWER(HEX(sha256)) AS sha256, LOWER(HEX(result)) AS result FROM idempotency_key
+      `SELECT request_id, LOWER(HEX(sha256)) AS sha256, LOWER(HEX(result)) AS result
+       FROM idempotency_key FORCE INDEX (PRIMARY)
        WHERE account_id = ${quoteText(of.accountId)} AND method = ${quoteText(of.method)}
          AND request_id IN (${chunk.map(quoteText).join(",")})`,
     );

@@ -55,7 +55,7 @@ export async function readDeadKeys(
   for (const chunk of inChunks(names)) {
     const keys = chunk.map((item) => `(${quoteText(item.accountId)},${quoteHex(item.id)})`);
     const [letters] = await tx.query<ItemRow[]>(
-      `SELECT account_id, LOWER(HEX(item_id)) AS id FROM settlement_dead_letter
+      `SELECT account_id, LOWER(HEX(item_id)) AS id FROM settlement_dead_letter FORCE INDEX (settlement_dead_letter_item)
        WHERE (account_id, item_id) IN (${keys.join(",")})`,
     );
     collect(found, letters);

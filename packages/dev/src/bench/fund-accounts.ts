@@ -2,21 +2,30 @@ import { createGrpcClient, type GrpcClient } from "@farebox/kit/grpc-client";
 import { AccountService } from "@farebox/proto/farebox/billing/v1/account_service";
 import type { Installation } from "./installation.ts";
 
-/** An account with more credit than the benchmark can spend, and a key. */
+/** An account with more credit than the benchmark can spend. */
 export type FundedAccount = {
   readonly accountId: string;
+  /** Empty, as is the next, for one without a key. */
   readonly apiKeyId: string;
   readonly apiKey: string;
+};
+
+/** How many accounts to make, and what they are called in Billing. */
+export type FundingRequest = {
+  readonly prefix: string;
+  readonly count: number;
+  /** Whether each gets a key; without one it can only be named by a service. */
+  readonly withKeys: boolean;
 };
 
 // A million dollars: no account may run dry, because a refusal is not what is measured.
 const creditNanos = 1_000_000_000_000_000n;
 const parallelMax = 16;
 
-/** Makes accounts through the contract, as any operator would, sixteen at a time. The prefix names them in Billing. */
+/** Makes accounts through the contract, as any operator would, sixteen at a time. */
 export async function fundAccounts(
   installation: Pick<Installation, "billingAddress" | "secrets">,
-  { prefix, count }: { readonly prefix: string; readonly count: number },
+  { prefix, count, withKeys }: FundingRequest,
 ): Promise<readonly FundedAccount[]> {
   const client = createGrpcClient(AccountService, {
     address: installation.billingAddress,
@@ -28,7 +37,7 @@ export async function fundAccounts(
     let next = 0;
     const fund = async () => {
       for (let at = next++; at < count; at = next++) {
-        funded[at] = await fundOne(client, `bench:${prefix}:${at}`);
+        funded[at] = await fundOne(client, `bench:${prefix}:${at}`, withKeys);
       }
     };
     await Promise.all(Array.from({ length: parallelMax }, fund));
@@ -41,6 +50,7 @@ export async function fundAccounts(
 async function fundOne(
   client: GrpcClient<typeof AccountService>,
   name: string,
+  withKey: boolean,
 ): Promise<FundedAccount> {
   const { account } = await client.createAccount({
     requestId: name,
@@ -53,6 +63,7 @@ async function fundOne(
     accountId,
     amount: { currencyCode: "USD", amountNanos: creditNanos },
   });
+  if (!withKey) return { accountId, apiKeyId: "", apiKey: "" };
   const { apiKey, secret } = await client.createApiKey({
     requestId: `${name}:key`,
     accountId,

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { freePort } from "../free-port.ts";
+import { claimPort } from "../claim-port.ts";
 import { writePrivately } from "./stack-secrets.ts";
 
 /** The ports of a stack's own processes, by name. A second gateway's are `gateway2` and `gateway2Ops`. */
@@ -12,6 +12,9 @@ const defaults: ServicePorts = {
   billingOps: 9465,
   upstream: 9466,
 };
+
+// Where the search for the ports of a second gateway or billing begins.
+const extraPortsFrom = 20_000;
 
 const variables: Readonly<Record<string, string>> = {
   gateway: "GATEWAY_PORT",
@@ -28,7 +31,7 @@ export function serviceNames(kind: "gateway" | "billing", count: number): readon
 
 /**
  * Chooses the ports of the named processes: one set in the environment as it is, else the one of the last run, else the
- * default, giving way to the next free one. They are kept in `file`, so that a second start finds the same addresses.
+ * default, giving way to the next that is free and that no other stack has chosen. They are kept in `file`, so that a second start finds the same addresses.
  *
  * A port that was set and is taken is left to the process itself, which refuses to start and says so.
  */
@@ -44,9 +47,7 @@ export async function choosePorts(
       chosen[name] = set;
       continue;
     }
-    let port = await freePort(kept[name] ?? defaults[name]);
-    while (Object.values(chosen).includes(port)) port = await freePort(port + 1);
-    chosen[name] = port;
+    chosen[name] = await claimPort(kept[name] ?? defaults[name] ?? extraPortsFrom);
   }
   writePrivately(file, chosen);
   return chosen;

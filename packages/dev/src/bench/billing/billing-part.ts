@@ -14,8 +14,8 @@ import { type BillingBench, type Caller, withBillingBench } from "./with-billing
 export const billingPart: Part = async (run) => {
   const { installation, delivered, options } = run;
   const { measured, faults } = await withBillingBench(installation, delivered, async (bench) => {
-    const spread = await bench.fund({ prefix: "spread", count: options.accounts });
-    const hot = await bench.fund({ prefix: "hot", count: 1 });
+    const spread = await bench.fund({ prefix: "spread", count: options.accounts, withKeys: true });
+    const hot = await bench.fund({ prefix: "hot", count: 1, withKeys: true });
     const rounds = await measureClosed(run, bench, { spread, hot });
     const times = await runOpenLoop(bench.calls, {
       perSecond: options.openLoopPerSecond,

@@ -10,8 +10,8 @@ export const spreadPart: Part = async ({ installation, delivered, options, log }
   const count = options.singleCallAccounts;
   const { measured, faults } = await withBillingBench(installation, delivered, async (bench) => {
     log(`making ${count} accounts`);
-    const strangers = await bench.fund({ prefix: "single", count });
-    const [hot] = await bench.fund({ prefix: "single-hot", count: 1 });
+    const strangers = await bench.fund({ prefix: "single", count, withKeys: false });
+    const [hot] = await bench.fund({ prefix: "single-hot", count: 1, withKeys: false });
     if (hot === undefined) throw new Error("no account was made");
     const one: readonly Caller[] = Array.from({ length: count }, () => hot);
     await settleAll(bench, one, options.fibres);

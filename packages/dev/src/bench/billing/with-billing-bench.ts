@@ -1,6 +1,6 @@
 import { checkRun } from "../conserve/check-run.ts";
 import type { UsageTally } from "../conserve/usage-tally.ts";
-import { type FundedAccount, fundAccounts } from "../fund-accounts.ts";
+import { type FundedAccount, type FundingRequest, fundAccounts } from "../fund-accounts.ts";
 import type { Installation } from "../installation.ts";
 import { type BenchMeter, openBenchMeter } from "./bench-meter.ts";
 import { readPrice } from "./read-price.ts";
@@ -10,7 +10,7 @@ import { createSimulatedCalls, type SimulatedCalls } from "./simulated-calls.ts"
 export type BillingBench = {
   readonly meter: BenchMeter;
   readonly calls: SimulatedCalls;
-  fund(accounts: { readonly prefix: string; readonly count: number }): Promise<readonly Caller[]>;
+  fund(request: FundingRequest): Promise<readonly Caller[]>;
 };
 
 /** Who pays, as the interceptor is told. */
@@ -30,8 +30,8 @@ export async function withBillingBench<T>(
   {
     await using meter = await openBenchMeter(installation);
     const calls = createSimulatedCalls(meter.meter, price);
-    const fund = async (accounts: { readonly prefix: string; readonly count: number }) =>
-      (await fundAccounts(installation, accounts)).map(({ accountId, apiKeyId }) => ({
+    const fund = async (request: FundingRequest) =>
+      (await fundAccounts(installation, request)).map(({ accountId, apiKeyId }) => ({
         accountId,
         apiKeyId,
         userId: "",

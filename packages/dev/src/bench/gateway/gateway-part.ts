@@ -20,8 +20,16 @@ export const gatewayPart: Part = async (run) => {
   const { installation, options, log, delivered } = run;
   const upstreamUrl = await installation.startUpstream();
   const field = await openField(run, upstreamUrl);
-  const spread = await fundAccounts(installation, { prefix: "gateway", count: options.accounts });
-  const [hot] = await fundAccounts(installation, { prefix: "gateway-hot", count: 1 });
+  const spread = await fundAccounts(installation, {
+    prefix: "gateway",
+    count: options.accounts,
+    withKeys: true,
+  });
+  const [hot] = await fundAccounts(installation, {
+    prefix: "gateway-hot",
+    count: 1,
+    withKeys: true,
+  });
   const keys = { spread: spread.map(({ apiKey }) => apiKey), hot: [hot?.apiKey ?? ""] };
   const contend = (isStream: boolean, durationMs: number) =>
     contendersOf({ run, field, upstreamUrl, keys, isStream, durationMs });
