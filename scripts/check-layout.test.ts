@@ -35,14 +35,15 @@ const cases: [name: string, path: string, source: string, want: RegExp | undefin
   ["rpc is not called by operations", operations, `import { a } from "../rpc/convert.ts";`, /operations must not import rpc/],
   ["rpc does not reach into the store", "packages/billing/src/rpc/billing.ts", `import { a } from "../store/lease-store.ts";`, /only import types from store/],
   ["operations may know the store's types", operations, `import type { LeaseStore } from "../store/lease-store.ts";`, undefined],
-  ["operations take the store as an argument", operations, `import { openStore } from "../store/lease-store.ts";`, /operations may only import types from store/],
-  ["an inline type import still runs the file", operations, `import { type LeaseStore } from "../store/lease-store.ts";`, /only import types from store/],
+  ["operations call the store's verbs", operations, `import { a } from "../store/lease-store.ts";`, undefined],
+  ["an inline type import still runs the file", "packages/billing/src/rpc/billing-service.ts", `import { type A } from "../store/lease-store.ts";`, /rpc may only import types from store/],
   ["operations decide by domain", operations, `import { a } from "../domain/decide.ts";`, undefined],
   ["the store may use domain records", "packages/billing/src/store/lease-store.ts", `import type { Lease } from "../domain/lease.ts";`, undefined],
   ["the store calls no operation", "packages/billing/src/store/lease-store.ts", `import { a } from "../operations/check-quota.ts";`, /store must not import operations/],
   ["domain knows its siblings, money and pricing", domain, `import { a } from "./lease.ts";\nimport { b } from "@farebox/kit/money";\nimport type { Usage } from "@farebox/pricing/usage";`, undefined],
   ["domain knows no store, not even its types", domain, `import type { A } from "../store/lease-store.ts";`, /domain is pure/],
   ["domain knows no chassis", domain, `import { a } from "@farebox/kit/clock";`, /domain is pure/],
+  ["domain may speak of a type of the chassis", domain, `import type { Reason } from "@farebox/kit/reasons";`, undefined],
   ["domain knows no platform", domain, `import { readFileSync } from "node:fs";`, /domain is pure/],
   ["domain knows no proto", domain, `import type { A } from "@farebox/proto/farebox/common/v1/money";`, /domain is pure/],
   ["a domain test may use what it needs", "packages/billing/src/domain/decide.test.ts", `import assert from "node:assert/strict";`, undefined],
@@ -86,8 +87,8 @@ for (const [name, path, source, want] of cases) {
 test("layout: kit stays small", () => {
   const files = (count: number) =>
     new Map(Array.from({ length: count }, (_, i) => [`packages/kit/src/noun-${i}.ts`, ""]));
-  assert.deepEqual(checkLayout(files(20)), []);
-  assert.match(checkLayout(files(21)).join(), /21 files, at most 20/);
+  assert.deepEqual(checkLayout(files(27)), []);
+  assert.match(checkLayout(files(28)).join(), /28 files, at most 27/);
 });
 
 test("layout: this repository keeps to its plan", () => {
