@@ -22,6 +22,8 @@ export type ItemEvidence = {
   readonly nowMs: number;
 };
 
+/** The number of USAGE_ABSURD, by which a gateway that knows the call's own limits says so itself. */
+const absurdCode = 10019;
 /** How often a stale catalogue may be exceeded before a usage is taken for nonsense. */
 const promptSlack = 4;
 /** The most completions one call may ask for, and then some. */
@@ -40,7 +42,8 @@ export function judgeItem(item: DecodedItem, evidence: ItemEvidence): ItemFault 
   if (price.snapshot.accountCurrency !== account.currencyCode) {
     return { reason: "CURRENCY_MISMATCH", field: "price_snapshot_id" };
   }
-  if (isAbsurd(item, price)) return { reason: "USAGE_ABSURD", field: "usage" };
+  if (item.errorCode === absurdCode || isAbsurd(item, price))
+    return { reason: "USAGE_ABSURD", field: "usage" };
   if (item.freeUnits > 0) return judgeFree(item);
   return judgeCost(item, price);
 }

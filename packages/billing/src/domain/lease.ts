@@ -68,7 +68,10 @@ export function freeUnitsOf(lease: Lease): bigint {
 /** The part of a grant below which its holder should ask for more, in percent. */
 export const refillPercent = 30n;
 
-/** Below what rest the holder of so much should ask for more. */
-export function refillBelow(granted: Nanos): Nanos {
-  return (granted * refillPercent) / 100n;
+/**
+ * Below what rest the holder should ask for more: a part of what it holds now. A part of all that was ever granted would
+ * make a lease that lives long, and is extended often, hoard.
+ */
+export function refillBelow(lease: Lease): Nanos {
+  return (freePartOf(lease) * refillPercent) / 100n;
 }

@@ -32,7 +32,7 @@ export function toProtoLease(
     freeUnit: lease.free === undefined ? FreeUnit.UNSPECIFIED : FreeUnit[lease.free.unit],
     holders,
     validFor: durationFromMs(lease.validForMs),
-    refillBelow: toMoney(refillBelow(lease.granted), currencyCode),
+    refillBelow: toMoney(refillBelow(lease), currencyCode),
     finalUnit: isFinal,
     createTime: toTimestamp(lease.createTimeMs),
   };

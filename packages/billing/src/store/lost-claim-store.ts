@@ -30,7 +30,7 @@ export async function voidClaims(
   claims: readonly ClaimKey[],
 ): Promise<number> {
   const [result] = await db.query<ResultSetHeader>(
-    `UPDATE client_request SET state = 'VOID' WHERE state = 'IN_FLIGHT' AND gateway_id = ? AND gateway_epoch <= ?
+    `UPDATE client_request FORCE INDEX (PRIMARY) SET state = 'VOID' WHERE state = 'IN_FLIGHT' AND gateway_id = ? AND gateway_epoch <= ?
      AND (account_id, request_id) IN (?)`,
     [gatewayId, upToEpoch, claims.map((claim) => [claim.accountId, claim.requestId])],
   );

@@ -59,7 +59,7 @@ export async function suspectLeases(
   now: Date,
 ): Promise<number> {
   const [result] = await db.query<ResultSetHeader>(
-    `UPDATE lease SET state = 'SUSPECT', suspect_time = ? WHERE state = 'OPEN' AND gateway_id IS NOT NULL
+    `UPDATE lease FORCE INDEX (PRIMARY) SET state = 'SUSPECT', suspect_time = ? WHERE state = 'OPEN' AND gateway_id IS NOT NULL
      AND (account_id, id) IN (?)`,
     [now, leases.map((lease) => [lease.accountId, Buffer.from(lease.id, "hex")])],
   );

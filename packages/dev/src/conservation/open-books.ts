@@ -9,7 +9,7 @@ export type Books = {
 /** A row; `figure` and `text` read its columns. */
 export type Row = Readonly<Record<string, unknown>>;
 
-const statementMsMax = 120_000;
+const lookMsMax = 120_000;
 
 /** Opens the books of a Billing database for the length of `read`, in one snapshot that holds up nobody. */
 export async function openBooks<T>(url: string, read: (books: Books) => Promise<T>): Promise<T> {
@@ -22,22 +22,29 @@ export async function openBooks<T>(url: string, read: (books: Books) => Promise<
   });
   // A server that is killed ends the connection also while no query runs.
   connection.on("error", () => undefined);
+  // The driver's own time limit lives on when the connection is lost, and with it the process.
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error("the books took too long")), lookMsMax);
   try {
-    await connection.query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
-    await connection.query("START TRANSACTION WITH CONSISTENT SNAPSHOT");
-    return await read({
-      rows: async (sql, values = []) => {
-        const [rows] = await connection.query<mysql.RowDataPacket[]>({
-          sql,
-          values: [...values],
-          timeout: statementMsMax,
-        });
-        return rows;
-      },
-    });
+    return await Promise.race([readInSnapshot(connection, read), late.promise]);
   } finally {
+    clearTimeout(timer);
     connection.destroy();
   }
+}
+
+async function readInSnapshot<T>(
+  connection: mysql.Connection,
+  read: (books: Books) => Promise<T>,
+): Promise<T> {
+  await connection.query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+  await connection.query("START TRANSACTION WITH CONSISTENT SNAPSHOT");
+  return read({
+    rows: async (sql, values = []) => {
+      const [rows] = await connection.query<mysql.RowDataPacket[]>(sql, [...values]);
+      return rows;
+    },
+  });
 }
 
 /** Reads a whole number; NULL, as a sum over nothing is, is zero. */

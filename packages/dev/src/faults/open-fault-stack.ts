@@ -56,6 +56,7 @@ export async function openFaultStack(plan: FaultPlan): Promise<FaultStack> {
       plan: {
         gateways: plan.gateways ?? 1,
         billings: plan.billings ?? 1,
+        hasRandomPorts: true,
         upstreamUrl,
         env: (name) =>
           name.startsWith("billing")

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { claimPort } from "../claim-port.ts";
+import { freePort } from "../free-port.ts";
 import { writePrivately } from "./stack-secrets.ts";
 
 /** The ports of a stack's own processes, by name. A second gateway's are `gateway2` and `gateway2Ops`. */
@@ -29,28 +30,42 @@ export function serviceNames(kind: "gateway" | "billing", count: number): readon
   return Array.from({ length: count }, (_, at) => (at === 0 ? kind : `${kind}${at + 1}`));
 }
 
+/** Which processes need ports, and whether they are to keep off the well-known ones. */
+export type PortsRequest = {
+  readonly services: readonly string[];
+  /** Random ports instead of the defaults and of those set in the environment: many stacks can then start at once. */
+  readonly hasRandomPorts: boolean;
+};
+
 /**
  * Chooses the ports of the named processes: one set in the environment as it is, else the one of the last run, else the
- * default, giving way to the next that is free and that no other stack has chosen. They are kept in `file`, so that a second start finds the same addresses.
+ * default, giving way to the next that is free and that no other stack has chosen. They are kept in `file`, so that a
+ * second start finds the same addresses.
  *
  * A port that was set and is taken is left to the process itself, which refuses to start and says so.
  */
-export async function choosePorts(
-  file: string,
-  services: readonly string[] = ["gateway", "billing"],
-): Promise<ServicePorts> {
+export async function choosePorts(file: string, request: PortsRequest): Promise<ServicePorts> {
+  const { services, hasRandomPorts } = request;
   const kept: ServicePorts = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
   const chosen: Record<string, number> = {};
   for (const name of [...services, ...services.map((service) => `${service}Ops`), "upstream"]) {
-    const set = Number(process.env[variables[name] ?? ""] || 0);
+    const set = hasRandomPorts ? 0 : Number(process.env[variables[name] ?? ""] || 0);
     if (set > 0) {
       chosen[name] = set;
       continue;
     }
-    chosen[name] = await claimPort(kept[name] ?? defaults[name] ?? extraPortsFrom);
+    chosen[name] = hasRandomPorts
+      ? await randomPort(kept[name], Object.values(chosen))
+      : await claimPort(kept[name] ?? defaults[name] ?? extraPortsFrom);
   }
   writePrivately(file, chosen);
   return chosen;
+}
+
+async function randomPort(kept: number | undefined, others: readonly number[]): Promise<number> {
+  let port = await freePort(kept);
+  while (others.includes(port)) port = await freePort();
+  return port;
 }
 
 /** The port of this name. Throws when the stack has none. */

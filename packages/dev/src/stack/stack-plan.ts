@@ -8,6 +8,8 @@ import { keepSecrets } from "./stack-secrets.ts";
 export type StackPlan = {
   readonly gateways?: number;
   readonly billings?: number;
+  /** Random ports instead of the well-known ones; see `PortsRequest`. */
+  readonly hasRandomPorts?: boolean;
   /** A demo upstream that runs already and outlives the stack. */
   readonly upstreamUrl?: string;
   /** Added to the environment of the process of this name (`gateway2`), over what the stack sets. */
@@ -31,7 +33,10 @@ export async function layPlan(
 ): Promise<LaidPlan> {
   const gateways = serviceNames("gateway", plan.gateways ?? 1);
   const billings = serviceNames("billing", plan.billings ?? 1);
-  const ports = await choosePorts(join(place.home, "ports.json"), [...gateways, ...billings]);
+  const ports = await choosePorts(join(place.home, "ports.json"), {
+    services: [...gateways, ...billings],
+    hasRandomPorts: plan.hasRandomPorts ?? false,
+  });
   const addressOf = (name: string) => `127.0.0.1:${portOf(ports, name)}`;
   const billingAddresses = billings.map(addressOf);
   const request: SpecsRequest = {
