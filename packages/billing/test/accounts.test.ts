@@ -53,6 +53,15 @@ describe("CreateAccount", () => {
     }
   });
 
+  it("refuses an id that differs from another by a space at its end, in place of failing", async () => {
+    const requestId = uniqueRequest();
+    await accounts().createAccount({ ...first, requestId });
+    await assert.rejects(accounts().createAccount({ ...first, requestId: `${requestId} ` }), {
+      reason: "INVALID_ARGUMENT",
+      metadata: { field: "request_id" },
+    });
+  });
+
   const others: [what: string, change: CreateAccount][] = [
     ["name", { displayName: "another" }],
     ["currency", { currencyCode: "USD", overdraftLimit: { amountNanos: 5n } }],

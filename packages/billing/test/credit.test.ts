@@ -38,6 +38,18 @@ describe("GrantCredit", () => {
     });
   });
 
+  it("refuses an id that differs from another by a space at its end, in place of failing", async () => {
+    const { accountId } = await openAccount(billing);
+    const requestId = uniqueRequest();
+    const request = { requestId, accountId, amount: { amountNanos: 5n } };
+    await accounts().grantCredit(request);
+    const padded = { ...request, requestId: `${requestId} ` };
+    await assert.rejects(accounts().grantCredit(padded), {
+      reason: "INVALID_ARGUMENT",
+      metadata: { field: "request_id" },
+    });
+  });
+
   // biome-ignore format: a table is read by column
   const faults: [name: string, reason: string, change: object][] = [
     ["nothing",                  "INVALID_ARGUMENT",  { amount: { amountNanos: 0n } }],

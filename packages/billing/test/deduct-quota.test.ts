@@ -42,6 +42,24 @@ test("charges one of 50 equal charges in parallel, and answers all 50 with what 
   assert.partialDeepStrictEqual(await room.balance(accountId), { available: 930n, spent: 70n });
 });
 
+test("rejects a charge whose id ends with a space, which MySQL takes for the id without it, and applies the others", async () => {
+  const accountId = await room.account(1_000n);
+  const { outcomes } = await room.deduct(accountId, [
+    newCharge("padded", 3n),
+    newCharge("padded ", 5n),
+    newCharge("next", 7n),
+  ]);
+  assert.deepEqual(
+    outcomes.map(({ status, field }) => ({ status, field })),
+    [
+      { status: "APPLIED", field: "" },
+      { status: "REJECTED", field: "request_id" },
+      { status: "APPLIED", field: "" },
+    ],
+  );
+  assert.partialDeepStrictEqual(await room.balance(accountId), { spent: 10n });
+});
+
 test("applies 999 of a thousand charges and names the poisoned one", async () => {
   const accountId = await room.account(10_000n);
   const charges = Array.from({ length: 1000 }, (_, index) => newCharge(`charge ${index}`, 3n));

@@ -58,6 +58,9 @@ export async function startChild(spec: ChildSpec, watcher: ChildWatcher): Promis
     if (leftOver !== undefined) watcher.log(`${spec.name}: stopped process ${leftOver} left over`);
     if (stopping.signal.aborted) throw new Error(`${spec.name} is stopping`);
     run = beginRun(spec, watcher);
+    // Told only now, when `pid()` answers for the new run: who is told may ask at once.
+    const pid = run.pid();
+    if (pid !== undefined) watcher.onPid?.(spec.name, pid);
     await awaitReady(spec, run, stopping.signal);
   };
   const keepAlive = async () => {
@@ -121,12 +124,12 @@ function beginRun(spec: ChildSpec, watcher: ChildWatcher): Run {
   if (pid !== undefined) {
     mkdirSync(dirname(spec.pidFile), { recursive: true });
     writeFileSync(spec.pidFile, writePid(pid));
-    watcher.onPid?.(spec.name, pid);
   }
   const exited = exitOf(child).then((exit) => {
-    if (pid !== undefined) watcher.onPid?.(spec.name, undefined);
+    const isTold = pid !== undefined;
     pid = undefined;
     rmSync(spec.pidFile, { force: true });
+    if (isTold) watcher.onPid?.(spec.name, undefined);
     return exit;
   });
   return {

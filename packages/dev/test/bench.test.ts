@@ -50,14 +50,17 @@ test("the billing part charges every call exactly and writes its figures", async
     [
       ["billing.settled_calls_per_s.spread", "1/s", true],
       ["billing.settled_calls_per_s.hot", "1/s", true],
-      ["billing.cpu_us_per_call.billing", "us", true],
+      ["billing.cpu_us_per_call.spread.interceptor", "us", true],
+      ["billing.cpu_us_per_call.spread.billing", "us", true],
+      ["billing.cpu_us_per_call.hot.interceptor", "us", true],
+      ["billing.cpu_us_per_call.hot.billing", "us", true],
       ["billing.admission_ms.p50", "ms", true],
       ["billing.admission_ms.p99", "ms", true],
       ["billing.added_ms.p50", "ms", true],
       ["billing.added_ms.p99", "ms", true],
     ],
   );
-  for (const { name, value } of rows) assert.ok(value > 0 && Number.isFinite(value), name);
+  for (const { name, value } of rows) assert.ok(value >= 0 && Number.isFinite(value), name);
   assert.match(printReport(report), /Conserved:/);
 });
 

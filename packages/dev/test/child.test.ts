@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { type ChildSpec, type ChildWatcher, startChild } from "../src/child.ts";
+import { type Child, type ChildSpec, type ChildWatcher, startChild } from "../src/child.ts";
 import { freePort } from "../src/free-port.ts";
 import { pidIdentity, readLivingPid, writePid } from "../src/pid-identity.ts";
 import { isListening } from "../src/readiness.ts";
@@ -48,6 +48,24 @@ test("a child that is killed serves again, and each pid is told", async () => {
   assert.deepEqual(pids, [first, undefined, second, undefined]);
   assert.equal(child.pid(), undefined);
   assert.equal(await isListening(port), false);
+});
+
+test("who is told that a child has another pid finds it by asking", async () => {
+  const port = await freePort();
+  const asked: (number | undefined)[] = [];
+  let child: Child | undefined;
+  child = await startChild(spec("asked", serve(port), { isReady: () => isListening(port) }), {
+    log: () => undefined,
+    onPid: () => asked.push(child?.pid()),
+  });
+  const first = child.pid();
+  assert.ok(first);
+  process.kill(first, "SIGKILL");
+  await child.restart();
+  const second = child.pid();
+  await child.stop();
+  assert.ok(second);
+  assert.deepEqual(asked, [undefined, undefined, second, undefined]);
 });
 
 test("a child that ignores SIGTERM is ended with SIGKILL", async () => {

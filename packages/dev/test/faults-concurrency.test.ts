@@ -99,7 +99,7 @@ test("500 strict asks at once are granted exactly as often as the balance pays f
 });
 
 test("500 calls at once through three gateways on a small balance: all delivered is charged, nothing is overspent", async () => {
-  const watch = watchInvariants(faults.stack.dev.databaseUrl);
+  await using watch = watchInvariants(faults.stack.dev.databaseUrl);
   for (let round = 0; round < (isLong ? 8 : 1); round++) {
     // Worst case of a call: some 140 prompt bytes and 64 tokens, about 57,000 nanos.
     const credit = BigInt(1_000_000 + random.below(3_000_000));

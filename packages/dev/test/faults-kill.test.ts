@@ -38,11 +38,11 @@ after(async () => {
 });
 
 async function fire(strike: (load: Load) => Promise<void>): Promise<void> {
-  for (let round = 0; round < (isLong ? 5 : 1); round++) {
+  for (let round = 0; round < (isLong ? 3 : 1); round++) {
     const report = await underFire(faults, {
       ...{ customers, random, calls, deaths, strike },
       clients: isLong ? 64 : 24,
-      answers: isLong ? 3_000 : 250,
+      answers: isLong ? 1_500 : 250,
     });
     assert.deepEqual(report.brokenLaws, []);
     assert.ok(report.looks > 0);

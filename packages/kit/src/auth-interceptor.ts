@@ -88,7 +88,7 @@ function scopeNames(): ReadonlyMap<number, Scope> {
 }
 
 /** True for the name of a scope of the contract. */
-export function isScope(name: string): name is Scope {
+function isScope(name: string): name is Scope {
   return name !== "UNSPECIFIED" && Object.hasOwn(ScopeNumbers, name);
 }
 

@@ -88,13 +88,6 @@ export function parseId(prefix: string, text: string): Buffer | undefined {
   return Buffer.from(text.slice(start), "hex");
 }
 
-/** When a UUIDv7 was made, in milliseconds since 1970. */
-export function uuidTimeMs(bytes: Uint8Array): number {
-  let timeMs = 0;
-  for (let i = 0; i < 6; i += 1) timeMs = timeMs * 256 + (bytes[i] ?? 0);
-  return timeMs;
-}
-
 /** A new secret: the prefix, "_", 43 base62 digits of 256 random bits, and a checksum of 6. Shown once, stored hashed. */
 export function secret(prefix: string): string {
   const body = `${prefix}_${base62(BigInt(`0x${randomBytes(32).toString("hex")}`), 43)}`;

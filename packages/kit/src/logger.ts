@@ -84,7 +84,7 @@ const secretText =
   /\b(?:fbx_|sk-|sk_|rk_|whsec_)[A-Za-z0-9_-]{6,}|\bBearer\s+\S+|(?<=:\/\/[^:/?#\s]*:)[^@/\s]+(?=@)/gi;
 
 /** A copy that is safe to write down: bounded in depth, length and breadth, without secrets. */
-export function redact(value: unknown, depth = 0): unknown {
+function redact(value: unknown, depth = 0): unknown {
   if (typeof value === "string") return redactText(value);
   if (typeof value === "bigint") return value.toString();
   if (typeof value !== "object" || value === null) return value;

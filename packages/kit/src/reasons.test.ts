@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ErrorReason } from "@farebox/proto/farebox/common/v1/error_reason";
 import { allReasons, isReason, reasonAnswer } from "./reasons.ts";
@@ -25,4 +26,15 @@ test("numbers are unique and lie in the range of their owner", () => {
 
 test("the zero value and foreign names are no reasons", () => {
   assert.deepEqual(["UNSPECIFIED", "toString", "NEWER"].map(isReason), [false, false, false]);
+});
+
+test("docs/errors.md lists every reason as the contract has it", () => {
+  const page = readFileSync(new URL("../../../docs/errors.md", import.meta.url), "utf8");
+  const rows = page.split("\n").filter((line) => /^\| \d/.test(line));
+  const listed = rows.map((row) => row.split(" | ").slice(0, 4).join(" | "));
+  const known = allReasons().map((reason) => {
+    const { number, httpStatus, code } = reasonAnswer(reason);
+    return `| ${number} | \`${reason}\` | ${httpStatus} | \`${code}\``;
+  });
+  assert.deepEqual(listed, known);
 });

@@ -9,7 +9,6 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import type { Scope as ScopeNumbers } from "@farebox/proto/farebox/common/v1/access";
-import { AppError } from "./app-error.ts";
 
 /** What every RPC implementation is told about the call, on either transport. */
 export type RpcContext = {
@@ -65,14 +64,4 @@ export type RpcMethod<M extends DescMethod> =
 /** True for our own processes and for keys that operate the whole installation. */
 export function actsForAnyAccount(caller: Caller): boolean {
   return caller.kind === "service" || caller.scopes.has("ADMIN");
-}
-
-/**
- * Refuses a caller that asks about another account, as if that account did not exist. The auth interceptor has already
- * done so for requests that carry an `account_id`; this is for accounts that are found by another key.
- */
-export function requireOwnAccount(caller: Caller, accountId: string): void {
-  if (actsForAnyAccount(caller)) return;
-  if (caller.kind === "key" && caller.accountId === accountId) return;
-  throw new AppError("ACCOUNT_NOT_FOUND");
 }

@@ -1,7 +1,7 @@
 import { type Nanos, nanosMax } from "@farebox/kit/money";
 import type { Reason } from "@farebox/kit/reasons";
 import type { Usage } from "@farebox/pricing/usage";
-import { isPrintable } from "./plain-text.ts";
+import { isPrintable, isRequestId } from "./plain-text.ts";
 import { areTags, checkUsage, countMax } from "./usage-item.ts";
 
 /** One thing to pay for, as a caller of DeductQuota states it; not yet trusted. */
@@ -35,7 +35,7 @@ export function checkCharge(charge: Charge, currencyCode: string): ChargeFault |
 }
 
 function checkFields(charge: Charge): string | undefined {
-  if (charge.requestId === "" || !isPrintable(charge.requestId, 128)) return "request_id";
+  if (!isRequestId(charge.requestId)) return "request_id";
   const { amount, usage } = charge;
   if (amount !== undefined) {
     if (amount.nanos < 0n || amount.nanos > nanosMax) return "amount";

@@ -4,7 +4,7 @@ import type { Usage } from "@farebox/pricing/usage";
 /** What sums can be told apart by, named as rows show it. */
 export type CostDimension = (typeof costDimensions)[number];
 
-export const costDimensions = [
+const costDimensions = [
   "tenant",
   "account",
   "user",

@@ -106,6 +106,9 @@ const cases: [name: string, ask: Ask, world: AskWorld, want: AskDecision][] = [
   ["gives a gateway units and money",            slice(30n, { unitsNeeded: 2n, unitsWanted: 5n }), world(200n, { unitsAvailable: 100n }), grant(40n, 7n)],
   ["gives a gateway what units there are",       slice(30n, { unitsNeeded: 2n, unitsWanted: 5n }), world(200n, { unitsAvailable: 1n }), grant(40n, 1n)],
   ["gives a gateway units without money",        slice(30n, { unitsNeeded: 2n }), world(3n, { unitsAvailable: 9n }), grant(3n, 2n, true)],
+  ["gives a gateway the last units for some of the calls that wait", slice(30n, { unitsNeeded: 40n }), world(0n, { unitsAvailable: 7n }), grant(0n, 7n, true)],
+  ["gives the last units though money is too short for the rest", slice(30n, { unitsNeeded: 40n }), world(4n, { unitsAvailable: 7n }), grant(0n, 7n)],
+  ["gives the last units to one in debt at its limit", slice(30n, { unitsNeeded: 40n }), world(0n, { wallet: debtor, unitsAvailable: 7n }), grant(0n, 7n, true)],
   ["makes no debt for calls that are free",      slice(30n), world(0n, { wallet: wallet(3n, { overdraftLimit: 5n }), unitsAvailable: 9n }), grant(3n, 1n)],
 ];
 

@@ -71,8 +71,11 @@ export function decideAsk(ask: Ask, world: AskWorld): AskDecision {
   }
   const addedUnits = ask.isSlice ? smaller(available, ask.unitsNeeded + ask.unitsWanted) : 0n;
   const added = decideMoney(ask, world, isCovered);
-  if (typeof added === "string") return { kind: "deny", reason: added };
-  return { kind: "grant", added, addedUnits, isFinal: spendableOf(world.wallet) === added };
+  // Many calls wait behind one ask: units for some of them serve those, though the rest cannot be paid.
+  const isUnpaid = typeof added === "string";
+  if (isUnpaid && addedUnits === 0n) return { kind: "deny", reason: added };
+  const money = isUnpaid ? 0n : added;
+  return { kind: "grant", added: money, addedUnits, isFinal: spendableOf(world.wallet) === money };
 }
 
 function leaseFault(ask: Ask, extended: AskWorld["extended"]): RefuseReason | undefined {

@@ -8,6 +8,14 @@ export function isServiceName(text: string): boolean {
   return text.length > 0 && text.length <= 64 && consistsOf(text, serviceChars);
 }
 
+/**
+ * Whether a text can name a request for ever: 1 to 128 printable ASCII characters, the last of them no space, because
+ * MySQL takes texts that differ by trailing spaces for one key.
+ */
+export function isRequestId(text: string): boolean {
+  return text !== "" && !text.endsWith(" ") && isPrintable(text, 128);
+}
+
 /** Whether a text has at most so many characters, all of them printable ASCII. The empty text has. */
 export function isPrintable(text: string, lengthMax: number): boolean {
   if (text.length > lengthMax) return false;

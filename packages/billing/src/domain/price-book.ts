@@ -1,5 +1,9 @@
+import {
+  comparePatterns,
+  isModelPattern,
+  matchesModelPattern,
+} from "@farebox/pricing/model-pattern";
 import type { Price, PriceSource } from "@farebox/pricing/price";
-import { comparePatterns, isModelPattern, matchesModelPattern } from "./model-pattern.ts";
 
 /** A price with the instants that its source gives it. */
 export type PriceVersion = {

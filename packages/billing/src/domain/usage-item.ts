@@ -100,7 +100,7 @@ export function isNothing(usage: Usage): boolean {
 }
 
 /** When an id of 32 hex digits was made, in milliseconds since 1970. */
-export function idTimeMs(id: string): number {
+function idTimeMs(id: string): number {
   return Number.parseInt(id.slice(0, 12), 16);
 }
 

@@ -39,14 +39,15 @@ const method = "GrantCredit";
  * Adds credit to an account: it pays debt first, the rest can be spent. The same request id with the same content answers
  * the same grant and adds nothing, however long ago and however concurrently it arrives.
  *
- * Errors: INVALID_ARGUMENT for an amount that is not above zero or more than an account can hold, or for a time that is
- * past; ACCOUNT_NOT_FOUND, REQUEST_ID_REUSED, UNAVAILABLE.
+ * Errors: INVALID_ARGUMENT for an amount that is not above zero or more than an account can hold, for a time that is past,
+ * or for a request id that ends with a space, which MySQL takes for the id without it; ACCOUNT_NOT_FOUND, REQUEST_ID_REUSED, UNAVAILABLE.
  */
 export async function grantCredit(
   deps: GrantCreditDeps,
   input: GrantCreditInput,
 ): Promise<GrantedCredit> {
   const { accountId, amountNanos, kind, priority, expireTimeMs, requestId } = input;
+  if (requestId.endsWith(" ")) throw fieldError("request_id", "must not end with a space");
   if (amountNanos <= 0n || amountNanos > nanosMax) throw fieldError("amount", "must be above zero");
   if (kind === "PREPAID" && expireTimeMs !== undefined) {
     throw fieldError("expire_time", "must be unset for prepaid credit, which does not expire");

@@ -1,5 +1,5 @@
+import { isModelPattern } from "@farebox/pricing/model-pattern";
 import { calcPrice, findProvider, type ModelInfo, type Provider } from "@pydantic/genai-prices";
-import { isModelPattern } from "../domain/model-pattern.ts";
 import type { ModelAlias } from "../domain/price-book.ts";
 import { namesMatchedBy } from "./match-names.ts";
 

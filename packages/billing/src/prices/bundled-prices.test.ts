@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { charge } from "@farebox/pricing/charge";
+import { isModelPattern } from "@farebox/pricing/model-pattern";
 import { noUsage, type Usage } from "@farebox/pricing/usage";
 import { calcPrice } from "@pydantic/genai-prices";
-import { isModelPattern } from "../domain/model-pattern.ts";
 import { makePriceBook } from "../domain/price-book.ts";
 import { type BundledPrices, loadBundledPrices } from "./bundled-prices.ts";
 import { makeCatalogue, type PricedCatalogue } from "./priced-catalogue.ts";

@@ -1,6 +1,6 @@
 import { AppError } from "@farebox/kit/app-error";
+import { isModelPattern, matchesModelPattern } from "@farebox/pricing/model-pattern";
 import type { Price } from "@farebox/pricing/price";
-import { isModelPattern, matchesModelPattern } from "../domain/model-pattern.ts";
 import { keyOf, type PriceBook, patternsOf, versionAt } from "../domain/price-book.ts";
 import { type ExchangeRate, termsFor } from "../domain/price-terms.ts";
 import type { PriceSheet, SnapshotShelf } from "./snapshot-shelf.ts";
@@ -38,7 +38,7 @@ export type PricedCatalogue = {
 };
 
 /** Provider and model of the price that unknown models are charged with, when there is one. */
-export const fallbackName = "*";
+const fallbackName = "*";
 
 /** Puts a book of prices on the terms of every account currency. */
 export function makeCatalogue(

@@ -11,7 +11,7 @@ import {
 import { ErrorReason } from "@farebox/proto/farebox/common/v1/error_reason";
 import type { Money } from "@farebox/proto/farebox/common/v1/money";
 import type { AskAnswer, LeaseAsk } from "../domain/grant-plan.ts";
-import { isAccountId, isPrintable, isServiceName } from "../domain/plain-text.ts";
+import { isAccountId, isPrintable, isRequestId, isServiceName } from "../domain/plain-text.ts";
 import { contentSha256 } from "../operations/content-sha256.ts";
 import { toProtoLease } from "./convert-lease.ts";
 import { toMoney } from "./convert-money.ts";
@@ -30,7 +30,7 @@ const requestsMax = 1_000_000n;
  * because a batch holds thousands of them and one that is not sound must not fail the others.
  */
 export function askFault(req: CheckQuotaRequest): string | undefined {
-  if (req.requestId === "" || !isPrintable(req.requestId, 128)) return "request_id";
+  if (!isRequestId(req.requestId)) return "request_id";
   if (!isAccountId(req.accountId)) return "account_id";
   if (!isServiceName(req.service)) return "service";
   if (!isAmount(req.estimatedCost)) return "estimated_cost";

@@ -10,7 +10,7 @@ import type {
 import { SettleStatus } from "@farebox/proto/farebox/billing/v1/usage";
 import { ErrorReason } from "@farebox/proto/farebox/common/v1/error_reason";
 import type { Charge } from "../domain/charge-check.ts";
-import { isAccountId, isPrintable } from "../domain/plain-text.ts";
+import { isAccountId, isRequestId } from "../domain/plain-text.ts";
 import type { DeductQuotaInput } from "../operations/deduct-quota.ts";
 import type { ChargeOutcome } from "../operations/settle-charges.ts";
 import { leaseHex } from "./convert-ask.ts";
@@ -26,8 +26,8 @@ const chargesMax = 1000;
  * Errors: INVALID_ARGUMENT with the field.
  */
 export function fromDeductQuota(req: DeductQuotaRequest): DeductQuotaInput {
-  if (req.requestId === "" || !isPrintable(req.requestId, 128)) {
-    throw fieldError("request_id", "must be 1 to 128 printable characters");
+  if (!isRequestId(req.requestId)) {
+    throw fieldError("request_id", "must be 1 to 128 printable characters, the last no space");
   }
   if (!isAccountId(req.accountId)) throw fieldError("account_id", "must name an account");
   const leaseId = req.leaseId === "" ? "" : leaseHex(req.leaseId);

@@ -6,7 +6,7 @@ import type {
   RequestClaimResultSchema,
 } from "@farebox/proto/farebox/billing/v1/billing_service";
 import { ErrorReason } from "@farebox/proto/farebox/common/v1/error_reason";
-import { isAccountId, isPrintable } from "../domain/plain-text.ts";
+import { isAccountId, isRequestId } from "../domain/plain-text.ts";
 import type { ClaimAnswer, RequestClaim } from "../domain/request-claim.ts";
 import { toMoney } from "./convert-money.ts";
 
@@ -41,7 +41,7 @@ export function toProtoClaim(
 
 function claimFault(claim: ProtoClaim): string | undefined {
   if (!isAccountId(claim.accountId)) return "account_id";
-  if (claim.requestId === "" || !isPrintable(claim.requestId, 128)) return "request_id";
+  if (!isRequestId(claim.requestId)) return "request_id";
   if (claim.sha256.length !== 32) return "sha256";
   return claim.attemptId.length === 16 ? undefined : "attempt_id";
 }

@@ -1,4 +1,4 @@
-import { AppError } from "@farebox/kit/app-error";
+import { AppError, fieldError } from "@farebox/kit/app-error";
 import { type EntityManager, UniqueConstraintViolationException } from "@mikro-orm/mysql";
 import type { Orm } from "./orm.ts";
 import { IdempotencyKeyRow } from "./tables.ts";
@@ -19,7 +19,7 @@ export type OnceKey = {
  * arrives. `result` names what is made, at most 1024 bytes, chosen beforehand. `isFirst` is false for a repetition: `fn`
  * has then not run, and the result is the first one's.
  *
- * Errors: REQUEST_ID_REUSED.
+ * Errors: REQUEST_ID_REUSED, INVALID_ARGUMENT for an id that ends with a space: to MySQL it is the id without it.
  */
 export async function requestOnce(
   orm: Orm,
@@ -27,6 +27,7 @@ export async function requestOnce(
   result: Uint8Array,
   fn: (em: EntityManager) => Promise<void>,
 ): Promise<{ readonly isFirst: boolean; readonly result: Uint8Array }> {
+  if (key.requestId.endsWith(" ")) throw fieldError("request_id", "must not end with a space");
   const known = await findRequest(orm, key);
   if (known !== undefined) return { isFirst: false, result: known };
   try {

@@ -18,6 +18,8 @@ export type Installation = AsyncDisposable & {
   readonly billingAddress: string;
   readonly secrets: StackSecrets;
   readonly billing: Child;
+  /** Undefined for a database that was given. */
+  databasePid(): number | undefined;
   /** Keeps a program running until the installation is disposed. */
   start(spec: ChildSpec): Promise<Child>;
   /** Starts the provider that everything is forwarded to. Returns its URL. */
@@ -62,6 +64,7 @@ export async function openInstallation(request: InstallationRequest): Promise<In
   const { databaseUrl, redisUrl, billingAddress, secrets } = specs;
   return {
     ...{ home, databaseUrl, redisUrl, billingAddress, secrets, billing, start },
+    databasePid: () => databases.pids().mariadb,
     startUpstream: async () => {
       const script = await scriptSpec(home, { name: "upstream", file: "bench-upstream.ts" });
       await start(script.spec);

@@ -27,11 +27,6 @@ export async function readUpstream(url: string): Promise<UpstreamBooks> {
   return { attempts, dropped, totals };
 }
 
-/** Makes a demo upstream forget what it has answered so far. */
-export async function forgetUpstream(url: string): Promise<void> {
-  await fetch(`${url}/__log`, { method: "DELETE", signal: AbortSignal.timeout(timeoutMs) });
-}
-
 type LogPage = { readonly attempts: readonly Attempt[]; readonly dropped: number };
 
 const timeoutMs = 20_000;

@@ -18,16 +18,24 @@ export async function installMariadb(programs: MariadbPrograms, folder: string):
   const aside = join(folder, "data.new");
   rmSync(aside, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // Its own, never /tmp: a starting server removes every temporary table it finds, another server's too.
+  const temporary = `--tmpdir=${mariadbTemporary(folder)}`;
   const user = process.getuid?.() === 0 ? ["--user=root"] : [];
   if (programs.install === undefined) {
-    const args = ["--no-defaults", "--initialize-insecure", `--datadir=${aside}`, ...user];
+    const args = [
+      "--no-defaults",
+      "--initialize-insecure",
+      `--datadir=${aside}`,
+      temporary,
+      ...user,
+    ];
     await run(programs.server, args, { timeout: installTimeoutMs });
   } else {
     mkdirSync(aside, { mode: 0o700 });
     await run(
       programs.install,
       [
-        ...["--no-defaults", `--datadir=${aside}`, "--skip-test-db"],
+        ...["--no-defaults", `--datadir=${aside}`, temporary, "--skip-test-db"],
         ...["--auth-root-authentication-method=normal", ...user],
       ],
       { timeout: installTimeoutMs },
@@ -35,4 +43,11 @@ export async function installMariadb(programs: MariadbPrograms, folder: string):
   }
   renameSync(aside, target);
   return target;
+}
+
+/** Makes, unless it is there, and names the folder of a server's temporary files. */
+export function mariadbTemporary(folder: string): string {
+  const temporary = join(folder, "tmp");
+  mkdirSync(temporary, { recursive: true, mode: 0o700 });
+  return temporary;
 }

@@ -5,7 +5,7 @@ import { type ChildWatcher, startChild } from "../child.ts";
 import { stopLeftOver } from "../stop-pid.ts";
 import type { DatabaseServer } from "./database-server.ts";
 import type { MariadbPrograms } from "./find-programs.ts";
-import { installMariadb } from "./install-mariadb.ts";
+import { installMariadb, mariadbTemporary } from "./install-mariadb.ts";
 import { keptPassword } from "./kept-password.ts";
 import { keptPort } from "./kept-port.ts";
 import { socketPath } from "./socket-path.ts";
@@ -75,6 +75,7 @@ function placement(where: {
 }): string[] {
   return [
     `--datadir=${where.dataFolder}`,
+    `--tmpdir=${mariadbTemporary(where.folder)}`,
     `--port=${where.port}`,
     "--bind-address=127.0.0.1",
     `--socket=${socketPath(where.folder, "mariadb.sock")}`,

@@ -14,6 +14,7 @@ export async function awaitCondition<T>(
   const deadlineMs = performance.now() + timeoutMs;
   let why = "";
   do {
+    const startedMs = performance.now();
     try {
       const seen = await look();
       if (seen !== undefined && seen !== false) return seen;
@@ -21,7 +22,7 @@ export async function awaitCondition<T>(
     } catch (error) {
       why = `: ${error instanceof Error ? error.message : error}`;
     }
-    await sleep(pollMs);
+    await sleep(Math.max(pollMs, performance.now() - startedMs));
   } while (performance.now() < deadlineMs);
   throw new Error(`${what} did not come to pass within ${timeoutMs} ms${why}`);
 }

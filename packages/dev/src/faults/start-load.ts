@@ -13,8 +13,8 @@ export type LoadWish = {
   readonly random: SeededRandom;
 };
 
-/** Calls that go on until they are stopped. */
-export type Load = {
+/** Calls that go on until they are stopped or disposed of. */
+export type Load = AsyncDisposable & {
   /** How many have been answered in full so far. */
   readonly completed: number;
   /** Waits for so many more answers in full than there are now. */
@@ -63,6 +63,17 @@ export function startLoad(wish: LoadWish): Load {
     }
   };
   const clients = Array.from({ length: wish.clients }, client);
+  let stopped: Promise<void> | undefined;
+  const end = async () => {
+    isStopping = true;
+    await Promise.all(clients);
+    await agent.close();
+  };
+  const stop = async () => {
+    stopped ??= end();
+    await stopped;
+    return records;
+  };
   return {
     get completed() {
       return completed;
@@ -71,12 +82,8 @@ export function startLoad(wish: LoadWish): Load {
       const goal = completed + more;
       await awaitCondition(`${more} more calls`, () => completed >= goal, 60_000);
     },
-    stop: async () => {
-      isStopping = true;
-      await Promise.all(clients);
-      await agent.close();
-      return records;
-    },
+    stop,
+    [Symbol.asyncDispose]: async () => void (await stop()),
   };
 }
 

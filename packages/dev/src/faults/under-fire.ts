@@ -35,8 +35,8 @@ export type FireReport = {
  * upstream's and the books agree to the last nano, or this throws. The laws of money are read all the while.
  */
 export async function underFire(faults: FaultStack, wish: FireWish): Promise<FireReport> {
-  const watch = watchInvariants(faults.stack.dev.databaseUrl);
-  const load = startLoad({ ...wish, gatewayUrls: faults.stack.gatewayUrls });
+  await using watch = watchInvariants(faults.stack.dev.databaseUrl);
+  await using load = startLoad({ ...wish, gatewayUrls: faults.stack.gatewayUrls });
   try {
     await load.completes(wish.answers + wish.random.below(wish.answers));
     await wish.strike(load);

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { migrate } from "@farebox/billing/migrate";
 import type { Child } from "../child.ts";
@@ -56,6 +56,8 @@ export async function openStack(request: StackRequest): Promise<Stack> {
   const watcher = { log: request.log, onPid: () => devFile.refresh() };
 
   databases = undo.use(await openDatabases({ home, given: request.given, ...watcher }));
+  // The home is ours now: what an earlier run wrote is not true, and who waits for the file waits for this run.
+  rmSync(join(home, "dev.json"), { force: true });
   const plan = await layPlan(request.plan ?? {}, {
     home,
     databaseUrl: billingUrl(databases.databaseUrl),

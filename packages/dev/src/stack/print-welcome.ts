@@ -5,7 +5,7 @@ import type { Stack } from "./open-stack.ts";
 /** Tells a newcomer what runs, what the first call cost, and how to make the next one. */
 export function printWelcome(stack: Stack, call: FirstCall): void {
   const { dev } = stack;
-  const provider = hasProviderKey() ? "" : " (demo upstream: no provider key is set)";
+  const provider = hasProviderKey() ? "" : " (demo upstream: no key of its provider is set)";
   console.log(`
 A call was made, answered and charged${provider}.
 
@@ -29,9 +29,10 @@ Make the next one:
 Ctrl-C stops everything that was started here.`);
 }
 
+/** Whether the first call's model is a real provider's: a key of Anthropic alone leaves it to the demo upstream. */
 function hasProviderKey(): boolean {
-  return ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_API_KEY", "FAREBOX_UPSTREAMS"].some(
-    (name) => Boolean(process.env[name]),
+  return ["OPENAI_API_KEY", "OPENROUTER_API_KEY", "FAREBOX_UPSTREAMS"].some((name) =>
+    Boolean(process.env[name]),
   );
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 
 /** The models that the demo upstream lists. It answers for any other name as well. */
-export const demoModels = [
+const demoModels = [
   { id: "gpt-4o-mini", owner: "openai" },
   { id: "gpt-4o", owner: "openai" },
   { id: "gpt-5-mini", owner: "openai" },

@@ -101,9 +101,9 @@ function parseBase(
 
 function parseModels(value: unknown, fault: Fault): readonly string[] {
   if (value === undefined) return ["*"];
-  const globs: readonly unknown[] = Array.isArray(value) ? value : [];
-  const models = globs.filter((it) => typeof it === "string" && it !== "" && it.length <= 256);
-  if (models.length === 0 || models.length !== globs.length) {
+  const patterns: readonly unknown[] = Array.isArray(value) ? value : [];
+  const models = patterns.filter((it) => typeof it === "string" && it !== "" && it.length <= 256);
+  if (models.length === 0 || models.length !== patterns.length) {
     fault("models", "must be a list of model names, in which * and ? are wildcards");
   }
   return Object.freeze(models.map(String));

@@ -1,5 +1,5 @@
+import { matchesModelPattern } from "@farebox/pricing/model-pattern";
 import type { Dialect } from "./call.ts";
-import { matchesGlob } from "./glob.ts";
 import { clientDialect, type Upstream } from "./upstream.ts";
 
 /** The upstreams in order, and what was decided before. The decisions are a cache: bounded, and safe to lose. */
@@ -21,7 +21,7 @@ export function createRouteTable(upstreams: readonly Upstream[]): RouteTable {
 }
 
 /**
- * Chooses the upstream of a call: the first whose dialect the client speaks and whose globs name the model. A client may
+ * Chooses the upstream of a call: the first whose dialect the client speaks and whose patterns name the model. A client may
  * force one by name (`x-farebox-upstream`), but only one that serves the model anyway. Undefined when there is none.
  */
 export function chooseUpstream(
@@ -51,7 +51,7 @@ function findRoute(
 ): Route | undefined {
   for (const upstream of upstreams) {
     if (clientDialect(upstream) !== call.dialect) continue;
-    if (!upstream.models.some((glob) => matchesGlob(glob, call.model))) continue;
+    if (!upstream.models.some((it) => matchesModelPattern(it, call.model))) continue;
     return { upstream, upstreamModel: upstream.rename.get(call.model) ?? call.model };
   }
   return undefined;

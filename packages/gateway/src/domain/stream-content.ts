@@ -51,7 +51,7 @@ export function readEvents(content: StreamContent, dialect: Dialect, events: Buf
 }
 
 /** Adds generated text; ignores what is no string. */
-export function addText(content: StreamContent, value: unknown): void {
+function addText(content: StreamContent, value: unknown): void {
   if (typeof value !== "string" || value === "") return;
   content.textBytes += Buffer.byteLength(value);
   const kept = value.slice(0, contentCharsMax - content.pieceChars);

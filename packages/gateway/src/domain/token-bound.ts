@@ -5,7 +5,7 @@ import { promptText } from "./prompt-text.ts";
 import { type Tokenizers, tokenFamily } from "./tokenizers.ts";
 
 /** The window taken for a model whose price row states none: the largest in common use. */
-export const contextTokensUnknown = 1_048_576;
+const contextTokensUnknown = 1_048_576;
 
 /**
  * The most tokens the prompt can cost, from its size alone: a byte-level vocabulary never makes more tokens than bytes, and

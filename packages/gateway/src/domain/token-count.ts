@@ -5,7 +5,7 @@ export type TokenCount = number | undefined | "bad";
  * Reads a token count: a non-negative safe integer. Absent and null are undefined, never zero, so that an explicit zero
  * stays apart from silence.
  */
-export function tokenCount(value: unknown): TokenCount {
+function tokenCount(value: unknown): TokenCount {
   if (value === undefined || value === null) return undefined;
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : "bad";
 }

@@ -3,7 +3,7 @@ import test from "node:test";
 import { AppError } from "@farebox/kit/app-error";
 import { demoCall } from "../../testing/attempt.ts";
 import { FakeBilling } from "../../testing/fake-billing.ts";
-import { journalDirectory } from "../../testing/journal.ts";
+import { journalDirectory, smallJournal } from "../../testing/journal.ts";
 import { delivered, openTestBilling } from "../../testing/open-test-billing.ts";
 import type { BilledCall } from "./billed-call.ts";
 import type { CallHold } from "./call-hold.ts";
@@ -446,3 +446,35 @@ test("at shutdown calls in flight end and are settled, new ones and those that w
 async function until(isMet: () => boolean): Promise<void> {
   while (!isMet()) await new Promise((resolve) => setTimeout(resolve, 2));
 }
+
+test("a journal near its bound refuses new calls with JOURNAL_FULL, and what it holds is settled", async (t) => {
+  const billing = new FakeBilling();
+  billing.credit("acc", 100_000_000n);
+  const small = smallJournal(journalDirectory(t), { bytesMax: 64 * 1024 });
+  const open = await opened(t, billing, { journal: small });
+  const first = await before(open, thousand({ worstCaseNanos: 90_000_000n }));
+  await first.settle(delivered(1));
+  billing.isDown = true;
+  billing.dropStreams();
+  let calls = 0;
+  let full: AppError | undefined;
+  while (full === undefined && calls < 1000) {
+    try {
+      const hold = open.interceptor.beforeRequest(caller, thousand({ worstCaseNanos: 1000n }));
+      assert.ok(!(hold instanceof Promise), "the lease covers it");
+      await hold.settle(delivered(0));
+      calls++;
+    } catch (error) {
+      assert.ok(error instanceof AppError);
+      full = error;
+    }
+  }
+  assert.equal(full?.reason, "JOURNAL_FULL");
+  assert.ok((full.retryAfterMs ?? 0) > 0, "says when to come back");
+  billing.isDown = false;
+  await open.clock.advance(5000);
+  await until(() => open.settlement.isConnected);
+  await open.close(soon());
+  assert.equal(billing.items.size, calls + 1, "what was admitted is settled");
+  assertConserved(billing);
+});

@@ -1,7 +1,7 @@
 import { AppError } from "@farebox/kit/app-error";
+import { matchesModelPattern } from "@farebox/pricing/model-pattern";
 import type { ModelLimits } from "../domain/absurd.ts";
 import type { Dialect, ParsedCall } from "../domain/call.ts";
-import { matchesGlob } from "../domain/glob.ts";
 import { chooseUpstream, type Route, type RouteTable } from "../domain/route.ts";
 import type { CallHead } from "../http/call-head.ts";
 import { fieldRefusal } from "../http/field-refusal.ts";
@@ -88,7 +88,7 @@ export type CallInput = {
 /** True when a key may use a model. */
 export function isModelAllowed(holder: AccessEntry, model: string): boolean {
   const { allowedModels } = holder;
-  return allowedModels.length === 0 || allowedModels.some((glob) => matchesGlob(glob, model));
+  return allowedModels.length === 0 || allowedModels.some((it) => matchesModelPattern(it, model));
 }
 
 function requireAllowed(holder: AccessEntry, model: string): void {

@@ -17,59 +17,85 @@ export const billingPart: Part = async (run) => {
     const spread = await bench.fund({ prefix: "spread", count: options.accounts, withKeys: true });
     const hot = await bench.fund({ prefix: "hot", count: 1, withKeys: true });
     const rounds = await measureClosed(run, bench, { spread, hot });
-    const times = await runOpenLoop(bench.calls, {
-      perSecond: options.openLoopPerSecond,
-      durationMs: options.durationMs,
-      callers: spread,
-    });
+    const steady = { perSecond: options.openLoopPerSecond, callers: spread };
+    // Leases that fell idle meanwhile were closed: an account's first call waits for a grant, which is another figure.
+    await runOpenLoop(bench.calls, { ...steady, durationMs: options.warmUpMs });
+    const times = await runOpenLoop(bench.calls, { ...steady, durationMs: options.durationMs });
     return [...closedRows(rounds), ...openRows(times)];
   });
   return { rows: measured, faults };
 };
 
-/** One round: both shapes of load, and the CPU that Billing used for a call of either. */
-type ClosedRound = {
-  readonly spread: ClosedLoopResult;
-  readonly hot: ClosedLoopResult;
-  readonly billingMicrosPerCall: number;
-};
+const shapes = ["spread", "hot"] as const;
+type Shape = (typeof shapes)[number];
+
+/** One run of one shape of load, and the CPU that each process used for a call. */
+type ClosedRun = ClosedLoopResult & { readonly cpu: CpuMicros };
+
+/** By process; one whose pid is not known is left out. */
+type CpuMicros = Readonly<Record<string, number>>;
+
+type ClosedRound = Readonly<Record<Shape, ClosedRun>>;
 
 async function measureClosed(
   { installation, options, log }: PartRun,
   bench: BillingBench,
-  callers: { readonly spread: readonly Caller[]; readonly hot: readonly Caller[] },
+  callers: Readonly<Record<Shape, readonly Caller[]>>,
 ): Promise<readonly ClosedRound[]> {
   const { fibres, durationMs, warmUpMs } = options;
   log("warming up");
   await runClosedLoop(bench, { callers: callers.spread, fibres, durationMs: warmUpMs });
+  const measure = async (shape: Shape): Promise<ClosedRun> => {
+    const before = cpuNow(installation);
+    const result = await runClosedLoop(bench, { callers: callers[shape], fibres, durationMs });
+    const after = cpuNow(installation);
+    const cpu = Object.entries(after).map(([name, micros]) => [
+      name,
+      (micros - (before[name] ?? Number.NaN)) / result.calls,
+    ]);
+    return { ...result, cpu: Object.fromEntries(cpu) };
+  };
   const rounds: ClosedRound[] = [];
   for (let round = 1; round <= options.rounds; round++) {
-    const cpuBefore = billingCpu(installation);
-    const spread = await runClosedLoop(bench, { callers: callers.spread, fibres, durationMs });
-    const hot = await runClosedLoop(bench, { callers: callers.hot, fibres, durationMs });
-    const cpuMicros = billingCpu(installation) - cpuBefore;
-    rounds.push({ spread, hot, billingMicrosPerCall: cpuMicros / (spread.calls + hot.calls) });
+    const spread = await measure("spread");
+    const hot = await measure("hot");
+    rounds.push({ spread, hot });
     log(
-      `round ${round}: ${spread.settledPerSecond.toFixed(0)} settled calls/s over ${callers.spread.length} accounts, ` +
-        `${hot.settledPerSecond.toFixed(0)} on one`,
+      `round ${round}: ${describeRun(spread)} over ${callers.spread.length} accounts; ${describeRun(hot)} on one`,
     );
   }
   return rounds;
 }
 
-function billingCpu({ billing }: PartRun["installation"]): number {
-  const pid = billing.pid();
-  return pid === undefined ? Number.NaN : cpuMicrosOf(pid);
+function cpuNow({ billing, databasePid }: PartRun["installation"]): CpuMicros {
+  const of = (name: string, pid: number | undefined) =>
+    pid === undefined ? [] : [[name, cpuMicrosOf(pid)]];
+  return Object.fromEntries([
+    ...of("interceptor", process.pid),
+    ...of("billing", billing.pid()),
+    ...of("database", databasePid()),
+  ]);
+}
+
+function describeRun({ settledPerSecond, cpu }: ClosedRun): string {
+  const parts = Object.entries(cpu).map(([name, micros]) => `${name} ${micros.toFixed(1)}`);
+  return `${settledPerSecond.toFixed(0)} settled calls/s (µs CPU a call: ${parts.join(", ")})`;
 }
 
 function closedRows(rounds: readonly ClosedRound[]): PartResult["rows"] {
-  const rates = (["spread", "hot"] as const).map((shape) => ({
+  const rates = shapes.map((shape) => ({
     name: `billing.settled_calls_per_s.${shape}`,
     value: median(rounds.map((round) => round[shape].settledPerSecond)),
     unit: "1/s" as const,
   }));
-  const cpu = median(rounds.map((round) => round.billingMicrosPerCall));
-  return [...rates, { name: "billing.cpu_us_per_call.billing", value: cpu, unit: "us" }];
+  const cpu = shapes.flatMap((shape) =>
+    Object.keys(rounds[0]?.[shape].cpu ?? {}).map((name) => ({
+      name: `billing.cpu_us_per_call.${shape}.${name}`,
+      value: median(rounds.map((round) => round[shape].cpu[name] ?? Number.NaN)),
+      unit: "us" as const,
+    })),
+  );
+  return [...rates, ...cpu];
 }
 
 function openRows(times: CallTimes): PartResult["rows"] {

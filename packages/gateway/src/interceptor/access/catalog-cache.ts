@@ -2,13 +2,14 @@ import { AppError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
 import type { Logger } from "@farebox/kit/logger";
 import { type CompiledPrice, compilePrice } from "@farebox/pricing/compiled-price";
+import { isModelPattern } from "@farebox/pricing/model-pattern";
 import { parseSnapshot } from "@farebox/pricing/snapshot";
 import type {
   CatalogEntry,
   WatchCatalogResponse,
 } from "@farebox/proto/farebox/billing/v1/catalog_service";
 import { billingUnavailable } from "../lease/refuse-call.ts";
-import { findPricedName, isModelPattern } from "./find-priced-name.ts";
+import { findPricedName } from "./find-priced-name.ts";
 
 /** What the copy of the catalogue needs. */
 export type CatalogCacheDeps = {

@@ -1,9 +1,8 @@
-import { matchesGlob } from "../../domain/glob.ts";
-
-/** Whether a name in the catalogue is a pattern: it stands for the models that no entry names exactly. */
-export function isModelPattern(name: string): boolean {
-  return name.includes("*") || name.includes("?");
-}
+import {
+  comparePatterns,
+  isModelPattern,
+  matchesModelPattern,
+} from "@farebox/pricing/model-pattern";
 
 /**
  * What the catalogue holds for a model, as Billing looks it up too: under its exact name, else under the pattern that says
@@ -22,17 +21,8 @@ export function findPricedName<T>(
 function findByPattern<T>(names: ReadonlyMap<string, T> | undefined, model: string): T | undefined {
   let best: { readonly name: string; readonly found: T } | undefined;
   for (const [name, found] of names ?? []) {
-    if (!isModelPattern(name) || !matchesGlob(name, model)) continue;
+    if (!isModelPattern(name) || !matchesModelPattern(name, model)) continue;
     if (best === undefined || comparePatterns(name, best.name) < 0) best = { name, found };
   }
   return best?.found;
-}
-
-/** The pattern that spells out more comes first, then the one that sorts first: so that Billing and gateways agree. */
-function comparePatterns(a: string, b: string): number {
-  return spelledOut(b) - spelledOut(a) || (a < b ? -1 : 1);
-}
-
-function spelledOut(pattern: string): number {
-  return pattern.replace(/[*?]/g, "").length;
 }

@@ -94,7 +94,7 @@ export class Journal {
     return this.#pending.begin(payloadBytesMax);
   }
 
-  /** Completes an intent; returns the segment that keeps it, for `moveIntent` and `endIntent`. */
+  /** Completes an intent; returns the segment that keeps it, for `commitCheckpoint` and `commitOutcome`. */
   commitIntent(end: number): Segment {
     this.#commit(recordType.intent, end);
     this.#openCalls++;

@@ -427,7 +427,7 @@ export type ApiKey = Message<"farebox.billing.v1.ApiKey"> & {
   expireTime?: Timestamp | undefined;
 
   /**
-   * The models it may use, "*" matching any run of characters; empty for all.
+   * The models it may use, "*" matching any run of characters and "?" one; empty for all.
    *
    * @generated from field: repeated string allowed_models = 9;
    */

@@ -36,7 +36,7 @@ export type ListPricesRequest = Message<"farebox.billing.v1.ListPricesRequest"> 
   provider: string;
 
   /**
-   * Only this model's; empty for all.
+   * Only those of this very name or pattern; empty for all.
    *
    * @generated from field: string model = 2;
    */
@@ -404,20 +404,20 @@ export const WatchCatalogResponseSchema: GenMessage<WatchCatalogResponse> = /*@_
   messageDesc(file_farebox_billing_v1_catalog_service, 12);
 
 /**
- * CatalogEntry is one priced model for accounts of one currency.
+ * CatalogEntry is one priced model, or one pattern of models, for accounts of one currency.
  *
  * @generated from message farebox.billing.v1.CatalogEntry
  */
 export type CatalogEntry = Message<"farebox.billing.v1.CatalogEntry"> & {
   /**
-   * The provider.
+   * The provider; "*" with the model "*" for what the installation charges for models that nobody prices.
    *
    * @generated from field: string provider = 1;
    */
   provider: string;
 
   /**
-   * The model.
+   * The model, or a pattern (`*`, `?`) for the models that no entry names exactly; see Price.model.
    *
    * @generated from field: string model = 2;
    */

@@ -31,7 +31,8 @@ export type Price = Message<"farebox.billing.v1.Price"> & {
   provider: string;
 
   /**
-   * The model.
+   * The model, or a pattern for the models that no exact name is priced for: "*" matches any run of characters, "?" one. Of
+   * several patterns that match, the one that spells out most applies.
    *
    * @generated from field: string model = 2;
    */

@@ -331,7 +331,7 @@ export const ErrorReason = {
   BILLING_UNAVAILABLE: 40007,
 
   /**
-   * The gateway's journal is near its bound, so that new calls are refused until it drains.
+   * The gateway cannot make another outcome durable: its journal is near its bound, until it drains, or its disk has failed.
    *
    * @generated from enum value: ERROR_REASON_JOURNAL_FULL = 40008;
    */

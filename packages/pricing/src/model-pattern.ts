@@ -1,13 +1,9 @@
-/** Whether a name in the catalogue is a pattern: `*` stands for any run of characters, `?` for exactly one. */
+/**
+ * Whether a name stands for other models' names: `*` for any run of characters, `?` for exactly one. Prices, upstreams and
+ * keys all name models so, and billing and gateway read them by this one rule.
+ */
 export function isModelPattern(name: string): boolean {
   return name.includes("*") || name.includes("?");
-}
-
-/** How much of a pattern is spelled out. Of several patterns that match, the one that says most applies. */
-export function patternWeight(pattern: string): number {
-  let weight = 0;
-  for (const character of pattern) if (character !== "*" && character !== "?") weight += 1;
-  return weight;
 }
 
 /** Orders patterns as they are tried: the one that says most first, then by spelling, so that every reader agrees. */
@@ -37,4 +33,11 @@ export function matchesModelPattern(pattern: string, name: string): boolean {
   }
   while (pattern[at] === "*") at++;
   return at === pattern.length;
+}
+
+/** How much of a pattern is spelled out. Of several patterns that match, the one that says most applies. */
+function patternWeight(pattern: string): number {
+  let weight = 0;
+  for (const character of pattern) if (character !== "*" && character !== "?") weight += 1;
+  return weight;
 }
