@@ -96,9 +96,9 @@ function schemaOf(databaseUrl: string): string {
 }
 
 if (import.meta.main) {
-  const config = readMigrateConfig();
-  const log = createLogger({ name: "billing-migrate", level: config.logLevel });
+  const log = createLogger({ name: "billing-migrate" });
   try {
+    const config = readMigrateConfig();
     const applied = await migrate(config.databaseUrl.reveal());
     log.info({ event: "schema.migrated", applied });
   } catch (err) {

@@ -81,7 +81,9 @@ test("answers JSON with int64 as text and defaults spelt out", async () => {
 // biome-ignore format: a decision table is read by column
 const faulty: [name: string, body: string, field: string | undefined][] = [
   ["an unknown field",               '{"nonsense":1}',                     "nonsense"],
-  ["an unknown field of a child",    '{"children":[{"bogus":1}]}',         "bogus"],
+  ["an unknown field of a child",    '{"children":[{"bogus":1}]}',         "children[0].bogus"],
+  ["a wrong type within a child",    '{"children":[{},{"text":7}]}',       "children[1].text"],
+  ["text for a list of messages",    '{"children":"x"}',                   "children"],
   ["a wrong type",                   '{"text":7}',                         "text"],
   ["a malformed int64",              '{"amountNanos":"12x"}',              "amount_nanos"],
   ["a fraction for an int64",        '{"amountNanos":1.5}',                "amount_nanos"],

@@ -8,7 +8,9 @@ import type {
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { type AppError, fieldError } from "./app-error.ts";
 import { fromConnectError, toConnectError, toWireError } from "./error-interceptor.ts";
+import { findFaultyField } from "./faulty-field.ts";
 import {
   type Admit,
   bindMethod,
@@ -137,11 +139,15 @@ function withTypedErrors(handler: UniversalHandler): UniversalHandler {
     handler;
   return Object.assign(
     async (request: Parameters<UniversalHandler>[0]): Promise<UniversalServerResponse> => {
-      const response = await handler(request);
+      const body = keepBody(request.body);
+      const response = await handler({ ...request, body: body.passed });
       const isJson = response.header?.get("content-type") === "application/json";
       if (response.status < 400 || !isJson || response.body === undefined) return response;
       const metadata = { get: (name: string) => request.header.get(name) ?? undefined };
-      const bytes = withErrorInfo(await collect(response.body), { metadata });
+      const bytes = withErrorInfo(await collect(response.body), {
+        metadata,
+        fault: () => body.faultOf(method),
+      });
       response.header?.set("content-length", String(bytes.byteLength));
       return { ...response, body: once(bytes) };
     },
@@ -149,13 +155,45 @@ function withTypedErrors(handler: UniversalHandler): UniversalHandler {
   );
 }
 
-function withErrorInfo(body: Uint8Array, call: Pick<IncomingRpc, "metadata">): Uint8Array {
+type RefusedCall = Pick<IncomingRpc, "metadata"> & { readonly fault: () => AppError | undefined };
+
+function withErrorInfo(body: Uint8Array, call: RefusedCall): Uint8Array {
   const fallback = new ConnectError("no error", Code.Unknown);
   const error = errorFromJsonBytes(body, undefined, fallback);
   if (error.details.length > 0) return body;
   const language = languageOf(call.metadata);
-  const wire = toWireError(fromConnectError(error), { language });
+  const refusal = fromConnectError(error);
+  const named = refusal.reason === "INVALID_ARGUMENT" ? call.fault() : undefined;
+  const wire = toWireError(named ?? refusal, { language });
   return errorToJsonBytes(toConnectError(wire), jsonOptions);
+}
+
+type RequestBody = Parameters<UniversalHandler>[0]["body"];
+
+/** Passes a body on and remembers what was read of it, so that a refused one can be searched for its fault. */
+function keepBody(body: RequestBody) {
+  const chunks: Uint8Array[] = [];
+  async function* passing(stream: AsyncIterable<Uint8Array>) {
+    for await (const chunk of stream) {
+      chunks.push(chunk);
+      yield chunk;
+    }
+  }
+  return {
+    passed: isByteStream(body) ? passing(body) : body,
+    faultOf(method: DescMethod): AppError | undefined {
+      try {
+        const fault = findFaultyField(method.input, JSON.parse(Buffer.concat(chunks).toString()));
+        return fault && fieldError(fault.field, fault.why);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+function isByteStream(body: RequestBody): body is AsyncIterable<Uint8Array> {
+  return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
 }
 
 /** Error bodies are small: Connect has just written this one from one message. */
