@@ -3,7 +3,8 @@ import { makeFirstCall } from "./stack/first-call.ts";
 import { openStack } from "./stack/open-stack.ts";
 import { printWelcome } from "./stack/print-welcome.ts";
 
-// npm start: everything up, one real billed call, and it stays up until Ctrl-C.
+// npm start: everything up, one real billed call, and it stays up until Ctrl-C. With --watch (npm run dev) a service starts
+// again when one of its sources changes.
 const home = resolve(process.env.FAREBOX_HOME || ".farebox");
 const stopped = new Promise<void>((done) => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => done());
@@ -14,11 +15,17 @@ try {
     home,
     given: { databaseUrl: process.env.DATABASE_URL, redisUrl: process.env.REDIS_URL },
     log,
+    plan: { isWatched: process.argv.includes("--watch") },
   });
-  printWelcome(stack, await makeFirstCall(stack.dev));
+  printWelcome(stack, await makeFirstCall(stack.dev).catch(asFailure));
   await stopped;
   log("stopping");
 } catch (error) {
   console.error(`farebox: ${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;
+}
+
+/** A provider of one's own may refuse the first call; the stack is up all the same, and says why. */
+function asFailure(error: unknown): { readonly failure: string } {
+  return { failure: error instanceof Error ? error.message : String(error) };
 }

@@ -1,7 +1,7 @@
 import type { Reason } from "@farebox/kit/reasons";
 import { charge } from "@farebox/pricing/charge";
 import type { CompiledPrice } from "@farebox/pricing/compiled-price";
-import { completionTokens, promptTokens } from "@farebox/pricing/usage";
+import { completionTokens, promptTokens, type Usage } from "@farebox/pricing/usage";
 import { UsageError } from "@farebox/pricing/usage-error";
 import { checkItem, type DecodedItem, isNothing } from "./usage-item.ts";
 
@@ -42,7 +42,7 @@ export function judgeItem(item: DecodedItem, evidence: ItemEvidence): ItemFault 
   if (price.snapshot.accountCurrency !== account.currencyCode) {
     return { reason: "CURRENCY_MISMATCH", field: "price_snapshot_id" };
   }
-  if (item.errorCode === absurdCode || isAbsurd(item, price))
+  if (item.errorCode === absurdCode || isAbsurd(item.usage, price))
     return { reason: "USAGE_ABSURD", field: "usage" };
   if (item.freeUnits > 0) return judgeFree(item);
   return judgeCost(item, price);
@@ -70,7 +70,7 @@ function judgeFree(item: DecodedItem): ItemFault | undefined {
 }
 
 /** Usage beyond what the model can take in or put out, with room for catalogues that lag behind. */
-function isAbsurd({ usage }: DecodedItem, { snapshot }: CompiledPrice): boolean {
+export function isAbsurd(usage: Usage, { snapshot }: CompiledPrice): boolean {
   const { contextTokens, maxOutputTokens } = snapshot;
   if (contextTokens === 0) return false;
   if (promptTokens(usage) > contextTokens * promptSlack) return true;

@@ -4,6 +4,7 @@ import { charge as priceOf } from "@farebox/pricing/charge";
 import type { CompiledPrice } from "@farebox/pricing/compiled-price";
 import { UsageError } from "@farebox/pricing/usage-error";
 import { type Charge, type ChargeFault, checkCharge } from "../domain/charge-check.ts";
+import { isAbsurd } from "../domain/judge-item.ts";
 
 export type PriceChargeDeps = {
   /**
@@ -36,6 +37,8 @@ export async function priceCharge(
   try {
     const price = await deps.priceUsage(provider, model, currencyCode);
     if (price === undefined) return { fault: { reason: "MODEL_NOT_PRICED", field: "model" } };
+    if (isAbsurd(usage, price.compiled))
+      return { fault: { reason: "USAGE_ABSURD", field: "usage" } };
     const costNanos = priceOf(price.compiled, usage);
     if (costNanos > nanosMax) return { fault: { reason: "USAGE_ABSURD", field: "usage" } };
     return { costNanos, priceSnapshotId: price.snapshotId };

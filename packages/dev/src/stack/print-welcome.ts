@@ -3,18 +3,11 @@ import type { FirstCall } from "./first-call.ts";
 import type { Stack } from "./open-stack.ts";
 
 /** Tells a newcomer what runs, what the first call cost, and how to make the next one. */
-export function printWelcome(stack: Stack, call: FirstCall): void {
+export function printWelcome(stack: Stack, call: FirstCall | { readonly failure: string }): void {
   const { dev } = stack;
-  const provider = hasProviderKey() ? "" : " (demo upstream: no key of its provider is set)";
+  const model = "failure" in call ? "…" : call.model;
   console.log(`
-A call was made, answered and charged${provider}.
-
-  model     ${call.model}
-  answer    ${shorten(call.answer)}
-  cost      ${call.cost} USD
-  balance   ${formatNanos(call.availableNanos)} USD
-
-${indent(call.explanation)}
+${"failure" in call ? failedCall(call.failure) : chargedCall(call)}
 
   gateway   ${dev.gatewayUrl}      OpenAI and Anthropic SDKs: base URL ${dev.gatewayUrl}/v1 or ${dev.gatewayUrl}
   billing   ${dev.billingAddress}            gRPC with reflection
@@ -24,9 +17,25 @@ Make the next one:
 
   curl ${dev.gatewayUrl}/v1/chat/completions \\
     -H 'authorization: Bearer ${dev.demoApiKey}' -H 'content-type: application/json' \\
-    -d '{"model": "${call.model}", "messages": [{"role": "user", "content": "Hello!"}]}'
+    -d '{"model": "${model}", "messages": [{"role": "user", "content": "Hello!"}]}'
 
 Ctrl-C stops everything that was started here.`);
+}
+
+function chargedCall(call: FirstCall): string {
+  const provider = hasProviderKey() ? "" : " (demo upstream: no key of its provider is set)";
+  return `A call was made, answered and charged${provider}.
+
+  model     ${call.model}
+  answer    ${shorten(call.answer)}
+  cost      ${call.cost} USD
+  balance   ${formatNanos(call.availableNanos)} USD
+
+${indent(call.explanation)}`;
+}
+
+function failedCall(failure: string): string {
+  return `Everything is up, but the first call was not charged: ${failure}`;
 }
 
 /** Whether the first call's model is a real provider's: a key of Anthropic alone leaves it to the demo upstream. */

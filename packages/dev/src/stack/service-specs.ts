@@ -18,6 +18,8 @@ export type SpecsRequest = {
   /** host:port of every billing process, joined by commas. */
   readonly billingAddress: string;
   readonly upstreamUrl: string;
+  /** Whether a service starts again when one of its sources changes. */
+  readonly isWatched?: boolean;
   /** Added to the environment of the process of this name, over what is set here. */
   readonly env: (name: string) => Readonly<Record<string, string>>;
 };
@@ -85,11 +87,11 @@ type NodeProcess = {
   readonly env: Readonly<Record<string, string>>;
 };
 
-function nodeSpec({ home, env }: SpecsRequest, node: NodeProcess): ChildSpec {
+function nodeSpec({ home, env, isWatched }: SpecsRequest, node: NodeProcess): ChildSpec {
   return {
     name: node.name,
     command: process.execPath,
-    args: [join(packages, node.main)],
+    args: [...(isWatched ? ["--watch", "--watch-preserve-output"] : []), join(packages, node.main)],
     env: { ...node.env, ...env(node.name) },
     logFile: join(home, "logs", `${node.name}.log`),
     pidFile: join(home, node.name, "pid"),

@@ -12,6 +12,8 @@ export type StackPlan = {
   readonly hasRandomPorts?: boolean;
   /** A demo upstream that runs already and outlives the stack. */
   readonly upstreamUrl?: string;
+  /** Whether a service starts again when one of its sources changes. */
+  readonly isWatched?: boolean;
   /** Added to the environment of the process of this name (`gateway2`), over what the stack sets. */
   readonly env?: (name: string) => Readonly<Record<string, string>>;
 };
@@ -46,6 +48,7 @@ export async function layPlan(
     billingAddress: billingAddresses.join(","),
     upstreamUrl: plan.upstreamUrl ?? `http://${addressOf("upstream")}`,
     env: plan.env ?? (() => ({})),
+    isWatched: plan.isWatched ?? false,
   };
   return {
     ...{ ...request, gateways, billings, billingAddresses },
