@@ -9,8 +9,9 @@ async function runAndSignal(start: string, signals: readonly NodeJS.Signals[]) {
     import { createLogger } from "./logger.ts";
     import { runService } from "./shutdown.ts";
     setInterval(() => {}, 1000);
+    const log = createLogger({ name: "t" });
     await runService({
-      name: "t", log: createLogger({ name: "t" }), disposeMsMax: 200, start: async () => { ${start} },
+      name: "t", log, disposeMsMax: 200, start: async () => { ${start} },
     });`;
   const child = spawn(process.execPath, ["--input-type=module-typescript", "--eval", script], {
     cwd: import.meta.dirname,
@@ -37,7 +38,7 @@ async function runAndSignal(start: string, signals: readonly NodeJS.Signals[]) {
 }
 
 test("a signal disposes once and ends with code 0, whatever libraries left running", async () => {
-  const dispose = 'return { [Symbol.asyncDispose]: async () => console.log(\'{"event":"gone"}\') }';
+  const dispose = 'return { [Symbol.asyncDispose]: async () => log.info({ event: "gone" }) }';
   const { code, events } = await runAndSignal(dispose, ["SIGTERM"]);
   assert.equal(code, 0);
   assert.deepEqual(events, ["service.ready", "service.stopping", "gone", "service.stopped"]);

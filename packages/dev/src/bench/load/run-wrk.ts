@@ -20,8 +20,8 @@ export type WrkResult = {
 /** Where wrk sends its load, and over how many connections. */
 export type WrkTarget = { readonly url: string; readonly connections: number };
 
-// What a call that was begun in time may take to be answered; wrk counts in whole seconds.
-const tailSeconds = 1;
+// What a call that was begun in time may take to be answered; wrk ends earlier when all have been.
+const tailSeconds = 30;
 const runExecFile = promisify(execFile);
 
 /** Runs wrk with one thread: on two cores a second one would only take from what is measured. Throws when it is not installed. */
@@ -31,7 +31,7 @@ export async function runWrk(target: WrkTarget, load: WrkLoad): Promise<WrkResul
   try {
     const script = join(folder, "load.lua");
     // Only our own eyes: it holds API keys.
-    writeFileSync(script, wrkScript(load), { mode: 0o600 });
+    writeFileSync(script, wrkScript(load, target.connections), { mode: 0o600 });
     const seconds = Math.ceil(load.durationMs / 1_000) + tailSeconds;
     const { stdout } = await runExecFile(
       program,

@@ -5,6 +5,7 @@ export type WrkLoad = {
   readonly path: string;
   readonly body: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** For how long calls are begun; each may take longer to be answered. */
   readonly durationMs: number;
 };
 
@@ -12,20 +13,23 @@ export type WrkLoad = {
 export const wrkResultPrefix = "bench-result ";
 
 /**
- * Writes wrk's Lua script.
+ * Writes the Lua script for a wrk of one thread and so many connections.
  *
  * wrk cuts what is in flight when its time is over, and a call that is cut is charged for what was delivered: legitimate, but
  * nothing that can be compared to the nano. So `request` hands out empty requests once the load's own time is over: a
- * connection that gets one sends nothing and stays idle, every call that was begun is answered, and the moment of the last
- * such empty request is the moment of the last answer. The rate is taken between that and the first request.
+ * connection that gets one sends nothing and stays idle. When all are idle every call that was begun has been answered, that
+ * moment is the moment of the last answer, and the script interrupts wrk, which then reports. The rate is taken between the
+ * first request and that moment.
  */
-export function wrkScript(load: WrkLoad): string {
+export function wrkScript(load: WrkLoad, connections: number): string {
   const headers = Object.entries({ "content-type": "application/json", ...load.headers });
   return `
 local ffi = require("ffi")
 ffi.cdef[[
   typedef struct { long seconds; long nanos; } bench_time;
   int clock_gettime(int clock, bench_time *time);
+  int getpid(void);
+  int kill(int pid, int signal);
 ]]
 local clock = ffi.new("bench_time")
 local function now()
@@ -49,6 +53,7 @@ function init()
   end
   -- wrk asks for one request before it begins, to see whether it parses; that one is never sent.
   begun = -1
+  idle = 0
   first = 0
   last = 0
 end
@@ -61,7 +66,9 @@ function request()
     deadline = time + ${load.durationMs * 1000}
   elseif time >= deadline then
     begun = begun - 1
+    idle = idle + 1
     last = time
+    if idle == ${connections} then ffi.C.kill(ffi.C.getpid(), 2) end
     return ""
   end
   at = at % #keys + 1
