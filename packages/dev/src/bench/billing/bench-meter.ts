@@ -19,6 +19,8 @@ export type BenchMeter = AsyncDisposable & {
   readonly meter: BillingInterceptor;
   /** Resolves when Billing has acknowledged everything that is in the journal, with the time of it (`performance.now`). */
   settled(): Promise<number>;
+  /** How many asks for leases it has sent so far, closes not counted: a call that a lease covers needs none. */
+  readonly asks: number;
 };
 
 const readyMsMax = 30_000;
@@ -57,6 +59,9 @@ export async function openBenchMeter(
   await billing.ready(AbortSignal.timeout(readyMsMax));
   return {
     meter: billing.interceptor,
+    get asks() {
+      return billing.batcher.figures.asks;
+    },
     settled: async () => {
       await billing.journal.durable();
       const { durablePosition } = billing.journal;

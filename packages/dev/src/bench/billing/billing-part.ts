@@ -77,9 +77,9 @@ function cpuNow({ billing, databasePid }: PartRun["installation"]): CpuMicros {
   ]);
 }
 
-function describeRun({ settledPerSecond, cpu }: ClosedRun): string {
+function describeRun({ settledPerSecond, cpu, asksPerCall }: ClosedRun): string {
   const parts = Object.entries(cpu).map(([name, micros]) => `${name} ${micros.toFixed(1)}`);
-  return `${settledPerSecond.toFixed(0)} settled calls/s (µs CPU a call: ${parts.join(", ")})`;
+  return `${settledPerSecond.toFixed(0)} settled calls/s (µs CPU a call: ${parts.join(", ")}; ${asksPerCall.toFixed(3)} asks a call)`;
 }
 
 function closedRows(rounds: readonly ClosedRound[]): PartResult["rows"] {

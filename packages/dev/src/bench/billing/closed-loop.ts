@@ -16,6 +16,8 @@ export type ClosedLoopResult = {
   readonly calls: number;
   /** From the first call to Billing's acknowledgement of the last, after its COMMIT. */
   readonly settledPerSecond: number;
+  /** Asks for leases a call: the less, the better leases are reused. */
+  readonly asksPerCall: number;
 };
 
 /**
@@ -28,6 +30,7 @@ export async function runClosedLoop(
 ): Promise<ClosedLoopResult> {
   const { calls, meter } = deps;
   const begunMs = performance.now();
+  const asksBefore = meter.asks;
   const endMs = begunMs + loop.durationMs;
   let made = 0;
   const run = async () => {
@@ -40,5 +43,9 @@ export async function runClosedLoop(
   };
   await Promise.all(Array.from({ length: loop.fibres }, run));
   const settledMs = await meter.settled();
-  return { calls: made, settledPerSecond: (made * 1_000) / (settledMs - begunMs) };
+  return {
+    calls: made,
+    settledPerSecond: (made * 1_000) / (settledMs - begunMs),
+    asksPerCall: (meter.asks - asksBefore) / made,
+  };
 }
