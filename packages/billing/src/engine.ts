@@ -7,6 +7,7 @@ import { oldestKeptDayMs } from "./domain/usage-day.ts";
 import { createMoneyEvents, type MoneyEvents } from "./events.ts";
 import { createLeaseEvents, type LeaseEvents } from "./lease-events.ts";
 import { type AskQueue, createAskQueue } from "./operations/ask-queue.ts";
+import { type CloseQueue, createCloseQueue } from "./operations/close-queue.ts";
 import { grantAsks } from "./operations/grant-asks.ts";
 import type { PriceChargeDeps } from "./operations/price-charge.ts";
 import { settleItems } from "./operations/settle-items.ts";
@@ -27,6 +28,7 @@ export type Engine = PriceChargeDeps & {
   readonly prices: SnapshotPrices;
   readonly events: MoneyEvents & LeaseEvents & PartitionEvents & ReconcileEvents;
   readonly asks: AskQueue;
+  readonly closes: CloseQueue;
   readonly settles: SettleQueue;
   readonly codec: SettleCodec;
   readonly decodeItem: DecodeItem;
@@ -68,6 +70,7 @@ export function createEngine(deps: {
     prices,
     events,
     asks: createAskQueue({ grant: (asks) => grantAsks(granting, asks) }),
+    closes: createCloseQueue({ pool, clock }),
     settles: createSettleQueue({ settle: (items) => settleItems(settling, { items }) }),
     codec: createSettleCodec(),
     decodeItem: createItemDecoder(),

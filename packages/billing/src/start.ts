@@ -72,7 +72,11 @@ async function openDeps(
   const clock = systemClock;
   const url = config.databaseUrl.reveal();
   const ormConnections = Math.max(2, Math.floor(config.mysqlConnections / 4));
-  const pool = openMysql({ url, connectionsMax: config.mysqlConnections - ormConnections });
+  const pool = openMysql({
+    url,
+    connectionsMax: config.mysqlConnections - ormConnections,
+    multipleStatements: true,
+  });
   stack.defer(() => pool.end());
   await requireDurable(pool, config, log);
   const orm = stack.use(openOrm({ url, connectionsMax: ormConnections }));

@@ -103,6 +103,31 @@ test("settles out of the lease, then what is available, then as debt, and says L
   assert.partialDeepStrictEqual(await room.balance(accountId), { available: 2n, receivable: 0n });
 });
 
+test("closes many leases at once, and leaves alone those it must, each told its own", async () => {
+  const accounts = await Promise.all([room.account(100n), room.account(100n), room.account(100n)]);
+  const leases = await Promise.all(
+    accounts.map(async (accountId) => {
+      const answer = await room.ask(accountId, { estimated: 60n });
+      assert(answer.kind === "grant");
+      return { accountId, leaseId: answer.lease.id };
+    }),
+  );
+  const [first, second, third] = leases;
+  assert(first && second && third);
+  const answers = await room.closes.submit([
+    { ...first, finalTotal: undefined },
+    { ...second, finalTotal: 20n },
+    { ...third, leaseId: "f".repeat(32), finalTotal: undefined },
+    { ...first, finalTotal: undefined },
+  ]);
+  assert.deepEqual(
+    answers.map((answer) => (answer.kind === "closed" ? answer.wallet.available : answer.reason)),
+    [100n, "JOURNAL_BEHIND", "LEASE_NOT_FOUND", 100n],
+  );
+  const held = await Promise.all(accounts.map(async (id) => (await room.balance(id))?.held));
+  assert.deepEqual(held, [0n, 60n, 60n]);
+});
+
 test("closes alike twice, and waits for usage that the holder counted", async () => {
   const accountId = await room.account(100n);
   const answer = await room.ask(accountId, { estimated: 60n });
@@ -167,7 +192,7 @@ test("keeps the laws when two processes take the same accounts in opposite order
     if (answer.kind === "grant") leases.set(accountId, answer.lease.id);
   }
   await using stack = new AsyncDisposableStack();
-  const pool = openMysql({ url: database.url, connectionsMax: 8 });
+  const pool = openMysql({ url: database.url, connectionsMax: 8, multipleStatements: true });
   stack.defer(() => pool.end());
   const other = openMoneyRoom(pool);
   const item = (accountId: string) =>

@@ -23,7 +23,7 @@ export async function openTestDatabase(
     await drop();
     throw error;
   }
-  const pool = openMysql({ url: url.href, connectionsMax: 16 });
+  const pool = openMysql({ url: url.href, connectionsMax: 16, multipleStatements: true });
   return {
     url: url.href,
     pool,

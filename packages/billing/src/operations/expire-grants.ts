@@ -53,7 +53,7 @@ async function expireOf(
     });
     await moveWallets(tx, moves);
     const expiries = moves.map((move) => move.expiry);
-    await saveExpiries(tx, expiries, nowMs);
+    await Promise.all(saveExpiries(tx, expiries, nowMs));
     const parts = expiries.flatMap((expiry) => expiry.parts);
     return { count: parts.length, nanos: parts.reduce((sum, part) => sum + part.amount, 0n) };
   });

@@ -65,5 +65,5 @@ export async function expireCredit(
   const grants = await lockOpenGrants(tx, [accountId]);
   const expiry = expireDue(before, grants.get(accountId) ?? [], nowMs);
   await moveWallets(tx, [{ accountId, before, after: expiry.wallet }]);
-  await saveExpiries(tx, [expiry], nowMs);
+  await Promise.all(saveExpiries(tx, [expiry], nowMs));
 }

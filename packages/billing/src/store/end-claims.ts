@@ -1,5 +1,6 @@
-import type { PoolConnection } from "mysql2/promise";
 import type { DecodedItem } from "../domain/usage-item.ts";
+import type { Statements } from "./in-one-trip.ts";
+import { unformatted } from "./insert-rows.ts";
 import { quoteText } from "./sql-text.ts";
 
 /**
@@ -7,7 +8,7 @@ import { quoteText } from "./sql-text.ts";
  * when it did not, so that the client's repeat runs anew. A claim that was charged stays so. A first attempt ends only
  * the claim it made itself: one that another attempt has taken over meanwhile goes on.
  */
-export async function endClaims(tx: PoolConnection, items: readonly DecodedItem[]): Promise<void> {
+export async function endClaims(tx: Statements, items: readonly DecodedItem[]): Promise<void> {
   if (items.length === 0) return;
   const json = `[${lastWords(items).map(jsonOf).join(",")}]`;
   await tx.query(
@@ -21,6 +22,7 @@ export async function endClaims(tx: PoolConnection, items: readonly DecodedItem[
      SET c.state = IF(j.is_charged = 1, 'CHARGED', 'VOID'), c.cost = j.cost,
        c.transaction_id = IF(j.is_charged = 1, UNHEX(j.id), c.transaction_id)
      WHERE c.state <> 'CHARGED' AND (j.attempt > 1 OR c.attempt_id = UNHEX(j.id))`,
+    unformatted,
   );
 }
 

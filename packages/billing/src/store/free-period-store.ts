@@ -1,7 +1,8 @@
-import type { PoolConnection, RowDataPacket } from "mysql2/promise";
+import type { RowDataPacket } from "mysql2/promise";
 import { type FreeQuotaRule, freeUnits, quotaPeriods } from "../domain/free-quota.ts";
 import type { UnitPeriod } from "../domain/free-units.ts";
 import { inChunks } from "./in-chunks.ts";
+import type { Statements } from "./in-one-trip.ts";
 import { insertRows } from "./insert-rows.ts";
 import { oneOf } from "./mapping.ts";
 import { quoteText, quoteTime, quoteTimeOrNull, readTime, timeText } from "./sql-text.ts";
@@ -16,7 +17,7 @@ export type PeriodName = {
 
 /** The free quota rules of services; those that have none are left out. */
 export async function readFreeQuotaRules(
-  db: Pick<PoolConnection, "query">,
+  db: Statements,
   services: readonly string[],
 ): Promise<Map<string, FreeQuotaRule>> {
   if (services.length === 0) return new Map();
@@ -37,16 +38,13 @@ export async function readFreeQuotaRules(
 }
 
 /** Makes the rows of periods that nobody has used yet, sorted; rows that are there stay as they are. */
-export async function createPeriods(
-  tx: PoolConnection,
-  periods: readonly UnitPeriod[],
-): Promise<void> {
+export async function createPeriods(tx: Statements, periods: readonly UnitPeriod[]): Promise<void> {
   await insertRows(tx, freshColumns, inOrder(periods));
 }
 
 /** Locks and reads free-unit periods, in the order of their keys. Those that do not exist are left out. */
 export async function lockPeriods(
-  tx: PoolConnection,
+  tx: Statements,
   names: readonly PeriodName[],
 ): Promise<UnitPeriod[]> {
   const found: UnitPeriod[] = [];
@@ -68,7 +66,7 @@ export async function lockPeriods(
 
 /** Writes what changed of locked periods, as differences. */
 export async function movePeriods(
-  tx: PoolConnection,
+  tx: Statements,
   changes: readonly { readonly before: UnitPeriod; readonly after: UnitPeriod }[],
 ): Promise<void> {
   await updateRows(

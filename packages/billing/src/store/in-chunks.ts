@@ -4,6 +4,11 @@
  */
 const chunkMax = 900;
 
+/** Whether a list makes one statement. */
+export function isOneChunk(keys: readonly unknown[]): boolean {
+  return keys.length <= chunkMax;
+}
+
 /** Cuts a list of keys for statements with an IN list. Locks are taken in order when the list is in order. */
 export function* inChunks<T>(keys: readonly T[]): Generator<readonly T[]> {
   for (let start = 0; start < keys.length; start += chunkMax) {

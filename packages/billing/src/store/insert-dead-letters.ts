@@ -1,7 +1,7 @@
 import { newUuid } from "@farebox/kit/ids";
 import type { Nanos } from "@farebox/kit/money";
 import { type Reason, reasonAnswer } from "@farebox/kit/reasons";
-import type { PoolConnection } from "mysql2/promise";
+import type { Statements } from "./in-one-trip.ts";
 import { insertRows } from "./insert-rows.ts";
 import { quoteHex, quoteHexOrNull, quoteText, quoteTime } from "./sql-text.ts";
 
@@ -22,7 +22,7 @@ export type NewDeadLetter = {
 
 /** Puts items aside for an operator. One that is there already stays as it is. */
 export async function insertDeadLetters(
-  tx: PoolConnection,
+  tx: Statements,
   letters: readonly NewDeadLetter[],
   nowMs: number,
 ): Promise<void> {

@@ -1,7 +1,7 @@
 import { newUuid } from "@farebox/kit/ids";
 import type { Nanos } from "@farebox/kit/money";
-import type { PoolConnection } from "mysql2/promise";
 import type { LedgerKind } from "../domain/ledger-entry.ts";
+import type { Statements } from "./in-one-trip.ts";
 import { insertRows } from "./insert-rows.ts";
 import { quoteText, quoteTime } from "./sql-text.ts";
 
@@ -21,7 +21,7 @@ export type LedgerAccount = "customer_funds" | "usage_revenue" | "promotions" | 
 
 /** Appends to the ledger. */
 export async function insertLedger(
-  tx: PoolConnection,
+  tx: Statements,
   entries: readonly NewLedgerEntry[],
   nowMs: number,
 ): Promise<void> {

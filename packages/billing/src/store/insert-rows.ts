@@ -1,4 +1,5 @@
-import type { PoolConnection, ResultSetHeader } from "mysql2/promise";
+import type { ResultSetHeader } from "mysql2/promise";
+import type { Statements } from "./in-one-trip.ts";
 
 /** One column of an insert: its SQL literal for a row, and the literal of its default, if the schema has one. */
 export type InsertColumn<Row> = {
@@ -12,7 +13,7 @@ export type InsertColumn<Row> = {
  * what an insert costs the server. `tail` follows the values, for ON DUPLICATE KEY UPDATE. Inserts nothing for no rows.
  */
 export async function insertRows<Row>(
-  tx: PoolConnection,
+  tx: Statements,
   into: {
     readonly table: string;
     readonly columns: readonly InsertColumn<Row>[];

@@ -1,22 +1,27 @@
-import type { PoolConnection } from "mysql2/promise";
 import type { SettledRow } from "../domain/settle-plan.ts";
 import { startedMs } from "../domain/usage-item.ts";
+import type { Statements } from "./in-one-trip.ts";
 import { type InsertColumn, insertRows } from "./insert-rows.ts";
-import { quoteHex, quoteHexOrNull, quoteText, quoteTime } from "./sql-text.ts";
+import { createTimeSpeller, quoteHex, quoteHexOrNull, quoteText } from "./sql-text.ts";
 
 /**
  * Writes transactions. An id that is there already fails the statement with a duplicate key, and so the transaction:
  * an insert that went through is the proof that the charge is the first.
  */
 export async function insertUsage(
-  tx: PoolConnection,
+  tx: Statements,
   table: "usage_transaction" | "usage_late",
   rows: readonly SettledRow[],
 ): Promise<void> {
-  await insertRows(tx, { table, columns }, rows);
+  const spell = createTimeSpeller();
+  const createTime = {
+    name: "create_time",
+    literal: ({ item }: SettledRow) => `'${spell(startedMs(item))}'`,
+  };
+  await insertRows(tx, { table, columns: [...columns, createTime] }, rows);
 }
 
-/** Defaults are those of the schema. */
+/** All but the time. Defaults are those of the schema. */
 const columns: readonly InsertColumn<SettledRow>[] = [
   { name: "account_id", literal: ({ item }) => quoteText(item.accountId) },
   { name: "id", literal: ({ item }) => quoteHex(item.id) },
@@ -71,7 +76,6 @@ const columns: readonly InsertColumn<SettledRow>[] = [
     literal: ({ item }) => (item.tags.length === 0 ? "NULL" : quoteText(JSON.stringify(item.tags))),
     usual: "NULL",
   },
-  { name: "create_time", literal: ({ item }) => quoteTime(startedMs(item)) },
 ];
 
 function count(name: string, of: (row: SettledRow) => number): InsertColumn<SettledRow> {

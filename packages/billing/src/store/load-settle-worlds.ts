@@ -1,14 +1,15 @@
-import type { PoolConnection } from "mysql2/promise";
 import type { Wallet } from "../domain/balance-moves.ts";
 import type { UnitPeriod } from "../domain/free-units.ts";
 import type { AccountFacts } from "../domain/judge-item.ts";
 import type { LeaseCover } from "../domain/lease.ts";
 import { type JudgedItem, periodKey, type SettleWorld } from "../domain/settle-plan.ts";
 import { lockPeriods, type PeriodName } from "./free-period-store.ts";
+import { isOneChunk } from "./in-chunks.ts";
+import { inOneTrip, type Statements } from "./in-one-trip.ts";
 import { type LeaseName, type LeasesByAccount, lockCovers } from "./lock-leases.ts";
 import { createWallets, lockWallets } from "./lock-wallets.ts";
 import { lockOpenGrants } from "./open-grant-store.ts";
-import { type IdsByAccount, readDeadKeys, readSettledIds } from "./read-settled.ts";
+import { hasDeadLetters, type IdsByAccount, readDeadKeys, readSettledIds } from "./read-settled.ts";
 
 /** An account and the items to settle for it. */
 export type ItemsOfAccount = {
@@ -22,16 +23,16 @@ export type ItemsOfAccount = {
  * Whether items were settled before is read only when asked to; it is true for as long as the wallets are locked.
  */
 export async function loadSettleWorlds(
-  tx: PoolConnection,
+  tx: Statements,
   accounts: readonly ItemsOfAccount[],
   areMaybeSettled: boolean,
 ): Promise<readonly SettleWorld[]> {
   if (accounts.length === 0) return [];
   const accountIds = accounts.map((account) => account.accountId);
-  const leases = await lockCovers(tx, leaseNamesOf(accounts));
-  const wallets = await lockOrCreateWallets(tx, accountIds);
+  const [leases, locked, hasDead] = await lookFirst(tx, leaseNamesOf(accounts), accountIds);
+  const wallets = await withMissing(tx, accountIds, locked);
   const settled = areMaybeSettled ? await readSettledIds(tx, itemNamesOf(accounts)) : noIds;
-  const dead = await readDeadKeys(tx, accounts);
+  const dead = hasDead ? await readDeadKeys(tx, accounts) : noIds;
   const periods = await lockPeriods(tx, periodNamesOf(accounts, leases));
   const withGrants = accountIds.filter((id) => (wallets.get(id)?.openGrants ?? 0) > 0);
   const grants = await lockOpenGrants(tx, withGrants);
@@ -54,16 +55,45 @@ export async function loadSettleWorlds(
 
 /** Locks wallets, making those of accounts that have none yet: each is made once, whoever is first. */
 export async function lockOrCreateWallets(
-  tx: PoolConnection,
+  tx: Statements,
   accountIds: readonly string[],
 ): Promise<ReadonlyMap<string, Wallet>> {
-  const wallets = await lockWallets(tx, accountIds);
+  return withMissing(tx, accountIds, await lockWallets(tx, accountIds));
+}
+
+async function withMissing(
+  tx: Statements,
+  accountIds: readonly string[],
+  wallets: ReadonlyMap<string, Wallet>,
+): Promise<ReadonlyMap<string, Wallet>> {
   if (wallets.size === accountIds.length) return wallets;
   await createWallets(
     tx,
     accountIds.filter((id) => !wallets.has(id)),
   );
   return lockWallets(tx, accountIds);
+}
+
+type FirstLook = [LeasesByAccount<LeaseCover>, ReadonlyMap<string, Wallet>, boolean];
+
+/** What settling always reads. Together only when each list is one statement: all leases are locked before any wallet. */
+async function lookFirst(
+  tx: Statements,
+  leases: readonly LeaseName[],
+  accountIds: readonly string[],
+): Promise<FirstLook> {
+  if (isOneChunk(leases) && isOneChunk(accountIds)) {
+    return inOneTrip<FirstLook>(tx, (trip) => [
+      lockCovers(trip, leases),
+      lockWallets(trip, accountIds),
+      hasDeadLetters(trip),
+    ]);
+  }
+  return [
+    await lockCovers(tx, leases),
+    await lockWallets(tx, accountIds),
+    await hasDeadLetters(tx),
+  ];
 }
 
 const noIds: IdsByAccount = new Map();

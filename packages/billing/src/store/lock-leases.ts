@@ -1,7 +1,8 @@
-import type { PoolConnection, RowDataPacket } from "mysql2/promise";
+import type { RowDataPacket } from "mysql2/promise";
 import { freeUnits } from "../domain/free-quota.ts";
 import type { Lease, LeaseCover, LeaseState, LeaseUnits } from "../domain/lease.ts";
 import { inChunks } from "./in-chunks.ts";
+import type { Statements } from "./in-one-trip.ts";
 import { unformatted } from "./insert-rows.ts";
 import { oneOf } from "./mapping.ts";
 import { quoteHex, quoteText, readTime } from "./sql-text.ts";
@@ -14,7 +15,7 @@ export type LeasesByAccount<L> = ReadonlyMap<string, ReadonlyMap<string, L>>;
 
 /** Locks and reads leases, in the order of account and id. Those that do not exist are left out. */
 export async function lockLeases(
-  tx: PoolConnection,
+  tx: Statements,
   names: readonly LeaseName[],
 ): Promise<LeasesByAccount<Lease>> {
   const found = new Map<string, Map<string, Lease>>();
@@ -31,7 +32,7 @@ export async function lockLeases(
 
 /** The same, of what settlement needs: it reads a lease for every few calls charged. */
 export async function lockCovers(
-  tx: PoolConnection,
+  tx: Statements,
   names: readonly LeaseName[],
 ): Promise<LeasesByAccount<LeaseCover>> {
   const found = new Map<string, Map<string, LeaseCover>>();
@@ -51,7 +52,7 @@ export async function lockCovers(
 
 /** Reads leases without locking them. */
 export async function readLeases(
-  db: Pick<PoolConnection, "query">,
+  db: Statements,
   names: readonly LeaseName[],
 ): Promise<LeasesByAccount<Lease>> {
   const found = new Map<string, Map<string, Lease>>();

@@ -1,6 +1,7 @@
-import type { PoolConnection, RowDataPacket } from "mysql2/promise";
+import type { RowDataPacket } from "mysql2/promise";
 import type { Wallet } from "../domain/balance-moves.ts";
 import { inChunks } from "./in-chunks.ts";
+import type { Statements } from "./in-one-trip.ts";
 import { unformatted } from "./insert-rows.ts";
 import { quoteText } from "./sql-text.ts";
 
@@ -9,7 +10,7 @@ import { quoteText } from "./sql-text.ts";
  * exist, are left out.
  */
 export async function lockWallets(
-  tx: PoolConnection,
+  tx: Statements,
   accountIds: readonly string[],
 ): Promise<Map<string, Wallet>> {
   const wallets = new Map<string, Wallet>();
@@ -29,10 +30,7 @@ export async function lockWallets(
  * Makes the balance rows of accounts that exist and have none. Run before the transaction that needs them: many first
  * calls at once make one row each.
  */
-export async function createWallets(
-  db: Pick<PoolConnection, "query">,
-  accountIds: readonly string[],
-): Promise<void> {
+export async function createWallets(db: Statements, accountIds: readonly string[]): Promise<void> {
   for (const chunk of inChunks([...accountIds].sort())) {
     await db.query(
       `INSERT INTO balance (account_id) SELECT id FROM account WHERE id IN (${chunk.map(quoteText).join(",")})
@@ -42,10 +40,7 @@ export async function createWallets(
 }
 
 /** Reads a balance without locking it; undefined when there is no row. */
-export async function readWallet(
-  db: Pick<PoolConnection, "query">,
-  accountId: string,
-): Promise<Wallet | undefined> {
+export async function readWallet(db: Statements, accountId: string): Promise<Wallet | undefined> {
   const [rows] = await db.query<WalletRow[]>(
     `SELECT account_id, available, held, spent, credited, receivable, overdraft_limit, open_leases, open_grants
      FROM balance WHERE account_id = ?`,

@@ -1,5 +1,5 @@
-import type { PoolConnection } from "mysql2/promise";
 import type { Wallet } from "../domain/balance-moves.ts";
+import type { Statements } from "./in-one-trip.ts";
 import { type UpdateRow, updateRows } from "./update-rows.ts";
 
 /** An account's wallet before and after; its row is locked. */
@@ -10,10 +10,7 @@ export type WalletChange = {
 };
 
 /** Writes what changed of wallets, as differences. Wallets that did not change are left alone. */
-export async function moveWallets(
-  tx: PoolConnection,
-  changes: readonly WalletChange[],
-): Promise<void> {
+export async function moveWallets(tx: Statements, changes: readonly WalletChange[]): Promise<void> {
   const rows: UpdateRow[] = [];
   for (const { accountId, before, after } of changes) {
     if (before !== after) rows.push({ keys: [accountId], adds: differences(before, after) });

@@ -1,12 +1,13 @@
-import type { PoolConnection, RowDataPacket } from "mysql2/promise";
+import type { RowDataPacket } from "mysql2/promise";
 import type { OpenGrant } from "../domain/burn-grants.ts";
 import { inChunks } from "./in-chunks.ts";
+import type { Statements } from "./in-one-trip.ts";
 import { quoteText, quoteTime, readTime } from "./sql-text.ts";
 import { updateRows } from "./update-rows.ts";
 
 /** Locks and reads the grants of accounts that have something left, by account. The wallets are locked already. */
 export async function lockOpenGrants(
-  tx: PoolConnection,
+  tx: Statements,
   accountIds: readonly string[],
 ): Promise<Map<string, OpenGrant[]>> {
   const found = new Map<string, OpenGrant[]>();
@@ -34,10 +35,7 @@ export type GrantChange = {
 };
 
 /** Writes what was taken from locked grants, as differences. */
-export async function moveGrants(
-  tx: PoolConnection,
-  changes: readonly GrantChange[],
-): Promise<void> {
+export async function moveGrants(tx: Statements, changes: readonly GrantChange[]): Promise<void> {
   await updateRows(
     tx,
     grantShape,
@@ -82,7 +80,7 @@ const dueWithinMs = 400 * 86_400_000;
 
 /** Accounts, in order after one, with something left of grants whose time is up. */
 export async function readAccountsWithDueGrants(
-  db: Pick<PoolConnection, "query">,
+  db: Statements,
   page: { readonly after: string; readonly nowMs: number; readonly limit: number },
 ): Promise<string[]> {
   const { after, nowMs, limit } = page;

@@ -1,5 +1,7 @@
-import type { PoolConnection, RowDataPacket } from "mysql2/promise";
+import type { RowDataPacket } from "mysql2/promise";
 import { inChunks } from "./in-chunks.ts";
+import type { Statements } from "./in-one-trip.ts";
+import { unformatted } from "./insert-rows.ts";
 import { quoteHex, quoteText } from "./sql-text.ts";
 
 /** Names an item: its account, and its id in hex. */
@@ -10,7 +12,7 @@ export type IdsByAccount = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** Which of the items are transactions already, of a kept day or a dropped one. The wallets are locked. */
 export async function readSettledIds(
-  tx: PoolConnection,
+  tx: Statements,
   items: readonly ItemName[],
 ): Promise<IdsByAccount> {
   const found = new Map<string, Set<string>>();
@@ -30,17 +32,22 @@ export async function readSettledIds(
   return found;
 }
 
+/** Whether there is any dead letter at all: usually not, and then nobody's need be looked for. */
+export async function hasDeadLetters(tx: Statements): Promise<boolean> {
+  const sql = "SELECT 1 FROM settlement_dead_letter LIMIT 1";
+  const [any] = await tx.query<RowDataPacket[]>(sql, unformatted);
+  return any.length > 0;
+}
+
 /**
  * Which of the items are dead letters, open or not, by key in hex: an item that was put aside is settled by its replay
- * and never by a second delivery. One cheap statement for as long as there are no dead letters at all.
+ * and never by a second delivery.
  */
 export async function readDeadKeys(
-  tx: PoolConnection,
+  tx: Statements,
   accounts: readonly KeysOfAccount[],
 ): Promise<IdsByAccount> {
   const found = new Map<string, Set<string>>();
-  const [any] = await tx.query<RowDataPacket[]>("SELECT 1 FROM settlement_dead_letter LIMIT 1");
-  if (any.length === 0) return found;
   const concerned = new Set<string>();
   for (const chunk of inChunks(accounts)) {
     const [rows] = await tx.query<ItemRow[]>(

@@ -1,6 +1,6 @@
-import type { PoolConnection } from "mysql2/promise";
 import type { ClosePlan } from "../domain/close-plan.ts";
 import { movePeriods } from "./free-period-store.ts";
+import { inOneTrip, type Statements } from "./in-one-trip.ts";
 import { moveWallets } from "./move-wallets.ts";
 import { saveExpiries } from "./save-grants.ts";
 import { timeText } from "./sql-text.ts";
@@ -8,35 +8,41 @@ import { updateRows } from "./update-rows.ts";
 
 /** Writes what ending leases changed, one statement a table. */
 export async function saveCloses(
-  tx: PoolConnection,
+  tx: Statements,
+  plans: readonly ClosePlan[],
+  nowMs: number,
+): Promise<void> {
+  await inOneTrip(tx, (trip) => [
+    closeRows(trip, plans, nowMs),
+    moveWallets(trip, plans),
+    movePeriods(
+      trip,
+      plans.flatMap((plan) => plan.periods),
+    ),
+    ...saveExpiries(
+      trip,
+      plans.map((plan) => plan.expiry),
+      nowMs,
+    ),
+  ]);
+}
+
+async function closeRows(
+  tx: Statements,
   plans: readonly ClosePlan[],
   nowMs: number,
 ): Promise<void> {
   const closeTime = timeText(nowMs);
-  await updateRows(
-    tx,
-    closeShape,
-    plans
-      .flatMap((plan) => plan.closed)
-      .map(({ before, after }) => ({
-        keys: [after.accountId, after.id],
-        adds: [
-          after.released - before.released,
-          (after.free?.released ?? 0n) - (before.free?.released ?? 0n),
-        ],
-        sets: [after.state, closeTime],
-      })),
-  );
-  await moveWallets(tx, plans);
-  await movePeriods(
-    tx,
-    plans.flatMap((plan) => plan.periods),
-  );
-  await saveExpiries(
-    tx,
-    plans.map((plan) => plan.expiry),
-    nowMs,
-  );
+  const closed = plans.flatMap((plan) => plan.closed);
+  const rows = closed.map(({ before, after }) => ({
+    keys: [after.accountId, after.id],
+    adds: [
+      after.released - before.released,
+      (after.free?.released ?? 0n) - (before.free?.released ?? 0n),
+    ],
+    sets: [after.state, closeTime],
+  }));
+  await updateRows(tx, closeShape, rows);
 }
 
 const closeShape = {

@@ -1,8 +1,8 @@
-import type { PoolConnection } from "mysql2/promise";
 import type { Expiry } from "../domain/expire-due.ts";
 import type { GrantPlan, LeaseAsk, PriorAsk } from "../domain/grant-plan.ts";
 import type { Lease } from "../domain/lease.ts";
 import { movePeriods } from "./free-period-store.ts";
+import { inOneTrip, type Statements } from "./in-one-trip.ts";
 import { insertLedger } from "./insert-ledger.ts";
 import { type InsertColumn, insertRows } from "./insert-rows.ts";
 import { moveWallets } from "./move-wallets.ts";
@@ -19,58 +19,62 @@ import { updateRows } from "./update-rows.ts";
 
 /** Writes what granting asks changed, one statement a table. */
 export async function saveGrants(
-  tx: PoolConnection,
+  tx: Statements,
   plans: readonly GrantPlan[],
   nowMs: number,
 ): Promise<void> {
-  await insertRows(
-    tx,
-    { table: "lease", columns: leaseColumns },
-    plans.flatMap((plan) => plan.opened),
-  );
-  await extendLeases(
-    tx,
-    plans.flatMap((plan) => plan.extended),
-  );
-  await moveWallets(tx, plans);
-  await movePeriods(
-    tx,
-    plans.flatMap((plan) => plan.periods),
-  );
-  await saveExpiries(
-    tx,
-    plans.map((plan) => plan.expiry),
-    nowMs,
-  );
   const keys = plans.flatMap((plan) => plan.keys);
-  await insertRows(tx, { table: "idempotency_key", columns: keyColumns(quoteTime(nowMs)) }, keys);
+  await inOneTrip(tx, (trip) => [
+    insertRows(
+      trip,
+      { table: "lease", columns: leaseColumns },
+      plans.flatMap((plan) => plan.opened),
+    ),
+    extendLeases(
+      trip,
+      plans.flatMap((plan) => plan.extended),
+    ),
+    moveWallets(trip, plans),
+    movePeriods(
+      trip,
+      plans.flatMap((plan) => plan.periods),
+    ),
+    ...saveExpiries(
+      trip,
+      plans.map((plan) => plan.expiry),
+      nowMs,
+    ),
+    insertRows(trip, { table: "idempotency_key", columns: keyColumns(quoteTime(nowMs)) }, keys),
+  ]);
 }
 
-/** Writes what expired of grants, and its ledger entries; the wallets are moved by the caller. */
-export async function saveExpiries(
-  tx: PoolConnection,
+/** Issues what expired of grants, and its ledger entries; the wallets are moved by the caller. */
+export function saveExpiries(
+  tx: Statements,
   expiries: readonly Expiry[],
   nowMs: number,
-): Promise<void> {
+): readonly [Promise<void>, Promise<void>] {
   const parts = expiries.flatMap((expiry) => expiry.parts);
-  await moveGrants(
-    tx,
-    parts.map(({ grant, amount }) => ({ grant, used: 0n, expired: amount })),
-  );
   const entries = expiries.flatMap((expiry) => expiry.ledger);
-  await insertLedger(
-    tx,
-    entries.map((entry) => ({
-      ...entry,
-      kind: "GRANT_EXPIRED",
-      debit: "customer_funds",
-      credit: "promotions",
-    })),
-    nowMs,
-  );
+  return [
+    moveGrants(
+      tx,
+      parts.map(({ grant, amount }) => ({ grant, used: 0n, expired: amount })),
+    ),
+    insertLedger(
+      tx,
+      entries.map((entry) => ({
+        ...entry,
+        kind: "GRANT_EXPIRED",
+        debit: "customer_funds",
+        credit: "promotions",
+      })),
+      nowMs,
+    ),
+  ];
 }
 
-async function extendLeases(tx: PoolConnection, extended: GrantPlan["extended"]): Promise<void> {
+async function extendLeases(tx: Statements, extended: GrantPlan["extended"]): Promise<void> {
   const rows = extended.map(({ before, after }) => ({
     keys: [after.accountId, after.id],
     adds: [after.granted - before.granted, unitsOf(after) - unitsOf(before)],

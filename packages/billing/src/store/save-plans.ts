@@ -1,7 +1,7 @@
-import type { PoolConnection } from "mysql2/promise";
 import type { DeadLetterRow, LeaseDelta, SettledRow, SettlePlan } from "../domain/settle-plan.ts";
 import { endClaims } from "./end-claims.ts";
 import { movePeriods } from "./free-period-store.ts";
+import { inOneTrip, type Statements } from "./in-one-trip.ts";
 import { insertDeadLetters, type NewDeadLetter } from "./insert-dead-letters.ts";
 import { insertLedger, type NewLedgerEntry } from "./insert-ledger.ts";
 import { insertUsage } from "./insert-usage.ts";
@@ -11,45 +11,48 @@ import { updateRows } from "./update-rows.ts";
 import { upsertRollups } from "./upsert-rollups.ts";
 
 /**
- * Writes settled plans, one statement a table however many items and accounts there are. Items with ids below
+ * Writes settled plans, one statement a table however many items and accounts there are,
+ * all in one round trip. Items with ids below
  * `oldestKeptId` belong to days whose partitions are gone, and are kept apart.
  */
 export async function savePlans(
-  tx: PoolConnection,
+  tx: Statements,
   plans: readonly SettlePlan[],
   at: { readonly nowMs: number; readonly oldestKeptId: string },
 ): Promise<void> {
   const { kept, late } = rowsOf(plans, at.oldestKeptId);
-  await insertUsage(tx, "usage_transaction", kept);
-  await insertUsage(tx, "usage_late", late);
-  await moveLeases(
-    tx,
-    plans.flatMap((plan) => plan.leaseDeltas),
-  );
-  await moveWallets(tx, plans);
-  await movePeriods(
-    tx,
-    plans.flatMap((plan) => plan.periods),
-  );
   const burns = plans.flatMap((plan) => plan.burns);
-  await moveGrants(
-    tx,
-    burns.map(({ grant, amount }) => ({ grant, used: amount, expired: 0n })),
-  );
-  await insertLedger(tx, plans.flatMap(ledgerOf), at.nowMs);
-  await upsertRollups(
-    tx,
-    plans.flatMap((plan) => plan.rollups),
-  );
-  await endClaims(
-    tx,
-    plans.flatMap((plan) => plan.claims),
-  );
-  await insertDeadLetters(
-    tx,
-    plans.flatMap((plan) => plan.deadLetters.map(toDeadLetter)),
-    at.nowMs,
-  );
+  await inOneTrip(tx, (trip) => [
+    insertUsage(trip, "usage_transaction", kept),
+    insertUsage(trip, "usage_late", late),
+    moveLeases(
+      trip,
+      plans.flatMap((plan) => plan.leaseDeltas),
+    ),
+    moveWallets(trip, plans),
+    movePeriods(
+      trip,
+      plans.flatMap((plan) => plan.periods),
+    ),
+    moveGrants(
+      trip,
+      burns.map(({ grant, amount }) => ({ grant, used: amount, expired: 0n })),
+    ),
+    insertLedger(trip, plans.flatMap(ledgerOf), at.nowMs),
+    upsertRollups(
+      trip,
+      plans.flatMap((plan) => plan.rollups),
+    ),
+    endClaims(
+      trip,
+      plans.flatMap((plan) => plan.claims),
+    ),
+    insertDeadLetters(
+      trip,
+      plans.flatMap((plan) => plan.deadLetters.map(toDeadLetter)),
+      at.nowMs,
+    ),
+  ]);
 }
 
 function rowsOf(plans: readonly SettlePlan[], oldestKeptId: string) {
@@ -61,7 +64,7 @@ function rowsOf(plans: readonly SettlePlan[], oldestKeptId: string) {
   return { kept, late };
 }
 
-async function moveLeases(tx: PoolConnection, deltas: readonly LeaseDelta[]): Promise<void> {
+async function moveLeases(tx: Statements, deltas: readonly LeaseDelta[]): Promise<void> {
   const rows = deltas.map(({ accountId, id, settled, deadLettered, settledUnits }) => ({
     keys: [accountId, id],
     adds: [settled, deadLettered, settledUnits],

@@ -1,4 +1,5 @@
-import type { PoolConnection, ResultSetHeader } from "mysql2/promise";
+import type { ResultSetHeader } from "mysql2/promise";
+import type { Statements } from "./in-one-trip.ts";
 import { unformatted } from "./insert-rows.ts";
 import { quoteText } from "./sql-text.ts";
 
@@ -32,7 +33,7 @@ export type UpdateRow = {
  * digits.
  */
 export async function updateRows(
-  tx: PoolConnection,
+  tx: Statements,
   shape: UpdateShape,
   rows: readonly UpdateRow[],
 ): Promise<void> {

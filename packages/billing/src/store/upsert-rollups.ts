@@ -1,11 +1,11 @@
 import { hash } from "node:crypto";
-import type { PoolConnection } from "mysql2/promise";
 import type { Rollup } from "../domain/usage-rollup.ts";
+import type { Statements } from "./in-one-trip.ts";
 import { type InsertColumn, insertRows } from "./insert-rows.ts";
 import { quoteText } from "./sql-text.ts";
 
 /** Adds sums to the hours they belong to. The accounts' wallets are locked, so that two settlements never meet here. */
-export async function upsertRollups(tx: PoolConnection, rollups: readonly Rollup[]): Promise<void> {
+export async function upsertRollups(tx: Statements, rollups: readonly Rollup[]): Promise<void> {
   await insertRows(tx, { table: "usage_hourly", columns, tail: addUp }, rollups);
 }
 

@@ -18,6 +18,7 @@ import type { SettleStatus } from "../../src/domain/settle-plan.ts";
 import type { DecodedItem } from "../../src/domain/usage-item.ts";
 import { createMoneyEvents } from "../../src/events.ts";
 import { createAskQueue } from "../../src/operations/ask-queue.ts";
+import { createCloseQueue } from "../../src/operations/close-queue.ts";
 import { type DeductedQuota, deductQuota } from "../../src/operations/deduct-quota.ts";
 import { grantAsks } from "../../src/operations/grant-asks.ts";
 import { type GrantedCredit, grantCredit } from "../../src/operations/grant-credit.ts";
@@ -51,6 +52,7 @@ export function openMoneyRoom(pool: Pool, clock: Clock = systemClock) {
     oldestKeptDayMs: () => 0,
     leaseSuspectMsMax: 900_000,
     autoCreateCurrency: "USD",
+    closes: createCloseQueue({ pool, clock }),
     priceUsage: (_provider: string, model: string) => (model === "demo-1" ? demoPrice : undefined),
   };
   const asks = createAskQueue({ grant: (submitted) => grantAsks(deps, submitted) });

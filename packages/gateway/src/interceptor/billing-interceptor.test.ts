@@ -239,7 +239,7 @@ test("an answer that was lost is asked for again, the very same, and grants once
   await open.clock.advance(100);
   const hold = await waiting;
   assert.equal(new Set(billing.asks.map((ask) => ask.requestId)).size, 1);
-  assert.equal(billing.account("acc").held, 1_000_000n);
+  assert.equal(billing.account("acc").held, 2_500_000n, "a quarter of what there is, once");
   await hold.settle(delivered(1));
   await open.close(soon());
   assertConserved(billing);
@@ -277,7 +277,7 @@ test("while Billing is silent open leases go on, and other calls are refused whe
 
 test("with BILLING_ALLOW_ON_ERROR accounts in good standing are served within their grace, and charged later", async (t) => {
   const billing = new FakeBilling();
-  billing.credit("acc", 100_000_000n);
+  billing.credit("acc", 12_000_000n); // Of which a first lease gets no more than its call needs.
   const open = await opened(t, billing, { allowOnError: true, graceNanos: 2_500_000n });
   const first = await before(open, thousand({ worstCaseNanos: 3_000_000n }));
   billing.isDown = true;

@@ -288,4 +288,4 @@ const pendingBytesMax = 16 << 20;
 /** The rest of the bound is for the outcomes of calls that are in flight when it is reached. */
 const admittedShare = 0.8;
 /** A group of so many outcomes shows that calls come faster than syncs. */
-const gatherFrom = 16;
+const gatherFrom = 4;

@@ -112,7 +112,8 @@ export class LeaseCloser {
   }
 }
 
-const underWayMax = 32;
+/** Closes of one turn share a transaction in Billing: when load ebbs, many leases fall idle at once. */
+const underWayMax = 256;
 const checkedTriesMax = 3;
 const triesMax = 30;
 const retryMs = 100;

@@ -21,8 +21,10 @@ export type QuotaAsk = {
 };
 
 /**
- * Asks for what the waiting calls lack, all together, and for what the next two seconds will spend. The least that is of use
- * is what the first of them can be clamped to. With nobody waiting it asks for one more call like the last.
+ * Asks for what the waiting calls lack, all together, and for what the next two seconds will spend, or a few calls more like
+ * the last where that is more: a call reserves several times what it comes to cost, so that a slice by spend alone would be
+ * asked for anew with every other call of a slow account. The least that is of use is what the first of them can be clamped
+ * to. With nobody waiting it asks for one more call like the last.
  */
 export function makeQuotaAsk(pool: QuotaPool, epoch: Epoch, nowMs: number): QuotaAsk {
   const { lease, waiting } = pool;
@@ -39,7 +41,8 @@ export function makeQuotaAsk(pool: QuotaPool, epoch: Epoch, nowMs: number): Quot
   const spent = BigInt(Math.ceil(pool.spend.perMs(nowMs) * wantMs));
   // Calls that run long have spent nothing yet: as much again as they reserve lets a new account's load double per ask.
   const reserved = lease === undefined ? 0n : lease.granted - lease.counted - free;
-  const want = maxNanos(spent, reserved);
+  const ahead = callsAhead * (first?.worstCaseNanos ?? pool.lastWorstCaseNanos);
+  const want = maxNanos(maxNanos(spent, reserved), ahead);
   const wantUnits = Math.min(Math.ceil(pool.unitSpend.perMs(nowMs) * wantMs), unitsMax);
   const tokens = Math.max(1, Math.min(units, unitsMax));
   const requests = Math.max(1, waiting.length);
@@ -78,5 +81,6 @@ function capped(nanos: bigint): bigint {
 }
 
 const wantMs = 2000;
+const callsAhead = 8n;
 const unitsMax = 1_000_000_000_000;
 const nanosMax = 9_000_000_000_000_000_000n;

@@ -13,8 +13,11 @@ export type BatchShipperDeps = {
 };
 
 /**
- * Sends the journal's outcomes over one connection, a bounded number of batches ahead of Billing's answers. A batch goes out
- * 5 ms after the first outcome that waits, or once it is full.
+ * Sends the journal's outcomes over one connection, a bounded number of batches ahead of Billing's answers.
+ *
+ * Most of what a batch costs, it costs whatever its size, here and in Billing and in the database. So outcomes gather the
+ * longer the faster they come: for as many milliseconds as the batch before had items, between 5 and 200. Below a thousand
+ * calls a second that settles at 5 ms; above, at 200 ms or a full batch.
  */
 export class BatchShipper {
   readonly #deps: BatchShipperDeps;
@@ -22,6 +25,7 @@ export class BatchShipper {
   readonly #chunk = Buffer.allocUnsafe(chunkBytes);
   #window: SentBatch[] = [];
   #sequence = 0;
+  #lastCount = 0;
   #cursor: number;
   #answered: number;
   #timer: NodeJS.Timeout | undefined;
@@ -42,12 +46,13 @@ export class BatchShipper {
 
   /** States that the journal may have more to send. */
   wake(): void {
-    if (this.#isClosed || this.#timer !== undefined || this.#pumping !== undefined) return;
-    if (this.#window.length >= windowMax) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#pump();
-    }, gatherMs);
+    if (this.#isClosed || this.#pumping !== undefined || this.#window.length >= windowMax) return;
+    if (this.#deps.journal.durablePosition - this.#cursor >= chunkBytes) {
+      this.flush();
+      return;
+    }
+    const waitMs = Math.min(Math.max(this.#lastCount, gatherMsMin), gatherMsMax);
+    this.#timer ??= setTimeout(() => this.flush(), waitMs);
   }
 
   /** Sends what is there at once. */
@@ -114,6 +119,7 @@ export class BatchShipper {
       return usedBytes;
     }
     this.#sequence = sequence;
+    this.#lastCount = itemsCount;
     this.#window.push({ sequence, itemsCount, end: this.#cursor });
     this.#deps.write(frame);
     return usedBytes;
@@ -128,7 +134,8 @@ type SentBatch = {
 };
 
 const itemsMax = 1000;
-const gatherMs = 5;
+const gatherMsMin = 5;
+const gatherMsMax = 200;
 /** Batches that may wait for their answer: 32,000 calls, more than a second's worth of the fastest gateway. */
 const windowMax = 32;
 /** A thousand calls of half a kilobyte. */
