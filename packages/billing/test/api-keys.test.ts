@@ -112,6 +112,63 @@ describe("an API key", () => {
     await assert.rejects(accounts(key).rotateApiKey(rotation), { reason: "PERMISSION_DENIED" });
   });
 
+  it("never makes, wakes or renews a key that reaches further than itself", async () => {
+    const { accountId } = await openAccount(billing);
+    const limits = { allowedModels: ["gpt-4o*"], expireTime: timestampFromMs(Date.now() + 60_000) };
+    const scopes = ["inference", "billing:write"];
+    const narrow = await accounts().createApiKey({
+      requestId: uniqueRequest(),
+      accountId,
+      scopes,
+      ...limits,
+    });
+    const client = accounts(narrow.secret);
+    const create = (wanted: object) =>
+      client.createApiKey({ requestId: uniqueRequest(), scopes, ...limits, ...wanted });
+    const later = timestampFromMs(Date.now() + 61_000);
+    const excesses: [field: string, wanted: object][] = [
+      ["allowed_models", { allowedModels: [] }],
+      ["allowed_models", { allowedModels: ["gpt-4o-mini", "gpt-*"] }],
+      ["expire_time", { expireTime: undefined }],
+      ["expire_time", { expireTime: later }],
+    ];
+    for (const [field, wanted] of excesses) {
+      const denied = { reason: "PERMISSION_DENIED", metadata: { field } };
+      await assert.rejects(create(wanted), denied);
+      // The same key, made by who may: a new secret of it, or switching it on, would be as good as making it.
+      const wider = await accounts().createApiKey({
+        requestId: uniqueRequest(),
+        accountId,
+        scopes,
+        ...limits,
+        ...wanted,
+      });
+      const apiKeyId = wider.apiKey?.id ?? "";
+      const rotation = { requestId: uniqueRequest(), apiKeyId };
+      await assert.rejects(client.rotateApiKey(rotation), denied);
+      await client.updateApiKey({ apiKeyId, state: ApiKeyState.DISABLED });
+      const waking = client.updateApiKey({ apiKeyId, state: ApiKeyState.ACTIVE });
+      await assert.rejects(waking, denied);
+      assert.equal(await stateOf(wider.secret), ApiKeyState.DISABLED);
+      await accounts().rotateApiKey(rotation);
+    }
+    const equal = await create({});
+    const narrower = await create({ scopes: ["inference"], allowedModels: ["gpt-4o-mini"] });
+    const apiKeyId = narrower.apiKey?.id ?? "";
+    await client.updateApiKey({ apiKeyId, state: ApiKeyState.DISABLED });
+    await client.updateApiKey({ apiKeyId, state: ApiKeyState.ACTIVE });
+    const rotated = await client.rotateApiKey({
+      requestId: uniqueRequest(),
+      apiKeyId: equal.apiKey?.id ?? "",
+    });
+    assert.deepEqual(rotated.apiKey?.expireTime, narrow.apiKey?.expireTime);
+    const own = await client.rotateApiKey({
+      requestId: uniqueRequest(),
+      apiKeyId: narrow.apiKey?.id ?? "",
+    });
+    assert.deepEqual(own.apiKey?.allowedModels, limits.allowedModels);
+  });
+
   it("must end in the future, and stops when it does", async () => {
     const { accountId } = await openAccount(billing);
     const request = () => ({ requestId: uniqueRequest(), accountId });

@@ -10,7 +10,7 @@ import type { Orm } from "../store/orm.ts";
 import { requestOnce } from "../store/request-once.ts";
 import { contentSha256 } from "./content-sha256.ts";
 import { hashSecret } from "./hash-secret.ts";
-import { requireScopes } from "./require-scopes.ts";
+import { requireRights } from "./require-rights.ts";
 
 export type CreateApiKeyDeps = {
   readonly orm: Orm;
@@ -36,7 +36,7 @@ const allowedModelsBytesMax = 65_535;
 
 /**
  * Makes a key. The secret exists only in the answer; a repeated request id with the same content answers the same key
- * without it. A caller can only give scopes that it holds.
+ * without it. A caller can only give what its own key has: scopes, models, time.
  *
  * Errors: ACCOUNT_NOT_FOUND, PERMISSION_DENIED, REQUEST_ID_REUSED, INVALID_ARGUMENT for an end in the past.
  */
@@ -45,7 +45,7 @@ export async function createApiKey(
   caller: Caller,
   input: CreateApiKeyInput,
 ): Promise<NewApiKey> {
-  requireScopes(caller, input.scopes);
+  await deps.orm.read((em) => requireRights(em, caller, input));
   const nowMs = deps.clock.nowMs();
   if (input.expireTimeMs !== undefined && input.expireTimeMs <= nowMs) {
     throw fieldError("expire_time", "must be in the future");

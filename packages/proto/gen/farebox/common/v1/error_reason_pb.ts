@@ -86,7 +86,8 @@ export const ErrorReason = {
   UNAUTHENTICATED: 9002,
 
   /**
-   * The credential is good but lacks the scope the method needs. Metadata "scope" names it.
+   * The credential is good but does not reach so far. Metadata "scope" names the scope it lacks, or "field" what asks for
+   * more than it has.
    *
    * @generated from enum value: ERROR_REASON_PERMISSION_DENIED = 9003;
    */
