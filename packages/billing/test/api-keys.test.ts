@@ -253,6 +253,45 @@ describe("an API key", () => {
     });
   });
 
+  it("that is switched off stays so under a new secret, until it is switched on", async () => {
+    const { accountId, key } = await openAccount(billing);
+    const old = await accounts().createApiKey({ requestId: uniqueRequest(), accountId });
+    const oldId = old.apiKey?.id ?? "";
+    const { DISABLED, ACTIVE } = ApiKeyState;
+    await accounts(key).updateApiKey({ apiKeyId: oldId, state: DISABLED });
+    const made = await accounts(key).rotateApiKey({
+      requestId: uniqueRequest(),
+      apiKeyId: oldId,
+      oldValidFor: { seconds: 60n, nanos: 0 },
+    });
+    assert.equal(made.apiKey?.state, DISABLED);
+    assert.deepEqual([await stateOf(old.secret), await stateOf(made.secret)], [DISABLED, DISABLED]);
+    await assert.rejects(accounts(made.secret).getAccount({}), { reason: "UNAUTHENTICATED" });
+    await accounts(key).updateApiKey({ apiKeyId: made.apiKey?.id ?? "", state: ACTIVE });
+    assert.equal(await stateOf(made.secret), ACTIVE);
+  });
+
+  it("that has expired is not rotated, while what was rotated before answers as it did", async () => {
+    const { accountId, key } = await openAccount(billing);
+    const old = await accounts().createApiKey({ requestId: uniqueRequest(), accountId });
+    const rotation = {
+      requestId: uniqueRequest(),
+      apiKeyId: old.apiKey?.id ?? "",
+      oldValidFor: { seconds: 60n, nanos: 0 },
+    };
+    const made = await accounts(key).rotateApiKey(rotation);
+    await billing.pool.query("UPDATE api_key SET expire_time = '2020-01-01' WHERE hash = ?", [
+      Buffer.from(hashOf(old.secret)),
+    ]);
+    const again = await accounts(key).rotateApiKey(rotation);
+    assert.deepEqual(again.apiKey, made.apiKey);
+    await assert.rejects(accounts(key).rotateApiKey({ ...rotation, requestId: uniqueRequest() }), {
+      reason: "API_KEY_NOT_FOUND",
+    });
+    const { apiKeys } = await accounts(key).listApiKeys({});
+    assert.equal(apiKeys.length, 3);
+  });
+
   it("of another account does not exist, but for an administrator", async () => {
     const mine = await openAccount(billing);
     const theirs = await openAccount(billing);

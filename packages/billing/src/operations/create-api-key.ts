@@ -57,7 +57,8 @@ export async function createApiKey(
   if (account === undefined) throw new AppError("ACCOUNT_NOT_FOUND");
   const { requestId, ...facts } = input;
   const secret = newSecret("fbx");
-  const apiKey = makeApiKey({ ...facts, secret, hash: hashSecret(deps.pepper, secret), nowMs });
+  const hash = hashSecret(deps.pepper, secret);
+  const apiKey = makeApiKey({ ...facts, state: "ACTIVE", secret, hash, nowMs });
   const sha256 = contentSha256([
     facts.userId,
     facts.displayName,
@@ -75,13 +76,8 @@ export async function createApiKey(
   return { apiKey: await readMadeKey(deps.orm, result), secret: "" };
 }
 
-/** An active key out of its facts. */
-export function makeApiKey(
-  facts: Pick<
-    ApiKey,
-    "accountId" | "userId" | "displayName" | "scopes" | "allowedModels" | "expireTimeMs" | "hash"
-  > & { readonly secret: string; readonly nowMs: number },
-): ApiKey {
+/** A key, made now, out of its facts. */
+export function makeApiKey(facts: NewKeyFacts): ApiKey {
   return {
     id: newUuid(),
     accountId: facts.accountId,
@@ -91,13 +87,25 @@ export function makeApiKey(
     last4: facts.secret.slice(-4),
     scopes: facts.scopes,
     allowedModels: facts.allowedModels,
-    state: "ACTIVE",
+    state: facts.state,
     expireTimeMs: facts.expireTimeMs,
     createTimeMs: facts.nowMs,
     updateTimeMs: facts.nowMs,
     revokeTimeMs: undefined,
   };
 }
+
+type NewKeyFacts = Pick<
+  ApiKey,
+  | "accountId"
+  | "userId"
+  | "displayName"
+  | "scopes"
+  | "allowedModels"
+  | "state"
+  | "expireTimeMs"
+  | "hash"
+> & { readonly secret: string; readonly nowMs: number };
 
 /** The key that an earlier call made, as it stands. */
 export async function readMadeKey(orm: Orm, id: Uint8Array): Promise<ApiKey> {

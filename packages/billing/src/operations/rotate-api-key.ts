@@ -30,7 +30,10 @@ export type RotateApiKeyInput = {
  * content answers the same new key without its secret. A caller can only rotate a key that reaches no further than its own: the
  * answer is a working credential.
  *
- * Errors: API_KEY_NOT_FOUND, also for a revoked key; PERMISSION_DENIED, REQUEST_ID_REUSED.
+ * A disabled key stays so under its new secret: whoever switched it off may well want a new secret before it is switched on
+ * again. One whose time is over ends as a revoked one does: it could not be switched on.
+ *
+ * Errors: API_KEY_NOT_FOUND, also for a revoked or expired key; PERMISSION_DENIED, REQUEST_ID_REUSED.
  */
 export async function rotateApiKey(
   deps: RotateApiKeyDeps,
@@ -57,6 +60,9 @@ export async function rotateApiKey(
     },
     apiKey.id,
     async (em) => {
+      if (old.expireTimeMs !== undefined && old.expireTimeMs <= nowMs) {
+        throw new AppError("API_KEY_NOT_FOUND", "The key has expired. Make a new one instead.");
+      }
       const isEnded = await changeApiKey(em, old.id, endOf(old, oldValidForMs, nowMs), nowMs);
       if (!isEnded) throw new AppError("API_KEY_NOT_FOUND");
       await insertApiKey(em, apiKey);
