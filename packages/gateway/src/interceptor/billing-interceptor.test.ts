@@ -183,7 +183,7 @@ test("a client that leaves while it waits is forgotten, and the next in line is 
   const dear = open.interceptor.beforeRequest(
     caller,
     thousand({ minimumNanos: 1_000_000n }),
-    leaving.signal,
+    () => leaving.signal,
   );
   const refused = refusal(Promise.resolve(dear));
   const behind = before(open, thousand({ worstCaseNanos: 400_000n }));

@@ -1079,8 +1079,9 @@ export const AccountService: GenService<{
     output: typeof UpdateApiKeyResponseSchema;
   },
   /**
-   * RotateApiKey makes a new secret with the same rights; the old one works until old_valid_for has passed. A key can
-   * rotate only keys that reach no further than itself, as in CreateApiKey.
+   * RotateApiKey makes a new key, with a new secret, of the same rights, state and expire_time; the old one works until
+   * old_valid_for has passed. A disabled key's new one is disabled too, until UpdateApiKey switches it on; a revoked or
+   * expired key cannot be rotated. A key can rotate only keys that reach no further than itself, as in CreateApiKey.
    * Errors: API_KEY_NOT_FOUND, PERMISSION_DENIED, REQUEST_ID_REUSED.
    *
    * @generated from rpc farebox.billing.v1.AccountService.RotateApiKey
