@@ -143,7 +143,7 @@ export const ErrorReason = {
   INSUFFICIENT_BALANCE: 10001,
 
   /**
-   * The free quota of the service is used up and the call cannot be paid otherwise.
+   * The account lives on the free quota of the service, no money being credited to it, and the quota is used up.
    *
    * @generated from enum value: ERROR_REASON_INSUFFICIENT_QUOTA = 10002;
    */
