@@ -272,6 +272,29 @@ test("a client that leaves while its call waits for a grant gives up its place, 
   await open.close(AbortSignal.timeout(5000));
 });
 
+test("an id repeated before its call is settled is told to come back, and then that it was charged", async (t) => {
+  const billing = new FakeBilling();
+  billing.credit("acc", dollar);
+  const open = await openTestBilling(billing, journalDirectory(t));
+  await open.ready(AbortSignal.timeout(5000));
+  billing.isAcknowledging = false;
+  await using other = await startProxy(upstream, { quota: open.interceptor });
+  upstream.script = sendPlain(plainBody("openai"));
+  const seen = upstream.seen.length;
+  const repeat = async () => {
+    const answer = await call(other.url, "openai", callBody(false), { "x-request-id": "mine" });
+    const reason = answer.status === 200 ? "" : errorOf(answer.text).farebox.reason;
+    return [answer.status, reason, answer.headers["retry-after"]];
+  };
+  assert.deepEqual(await repeat(), [200, "", undefined]);
+  assert.deepEqual(await repeat(), [409, "REQUEST_IN_PROGRESS", "1"]);
+  billing.acknowledgeAll();
+  await open.settlement.settled(open.journal.durablePosition, AbortSignal.timeout(5000));
+  assert.deepEqual(await repeat(), [409, "REQUEST_ALREADY_CHARGED", undefined]);
+  assert.equal(upstream.seen.length, seen + 1);
+  await open.close(AbortSignal.timeout(5000));
+});
+
 test("the account's disconnect policy decides what a client that leaves pays", async () => {
   for (const [policy, hasInput] of [
     ["input_only", true],

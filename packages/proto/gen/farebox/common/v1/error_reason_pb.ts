@@ -304,7 +304,8 @@ export const ErrorReason = {
   MODEL_NOT_ALLOWED: 40003,
 
   /**
-   * A call with the same x-request-id is still in flight.
+   * A call with the same x-request-id is still in flight, or was answered within the last moments and is not settled yet.
+   * Repeated after retry-after, one second, the latter is REQUEST_ALREADY_CHARGED.
    *
    * @generated from enum value: ERROR_REASON_REQUEST_IN_PROGRESS = 40004;
    */
