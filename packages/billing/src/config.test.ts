@@ -36,6 +36,22 @@ describe("billing's configuration", () => {
     assert.equal(given.pageTokenSecret.reveal(), "given-and-long-enough");
   });
 
+  it("refuses times and tokens that would make nonsense of each other", () => {
+    // biome-ignore format: a table is read by column
+    const nonsense: [env: Record<string, string>, message: RegExp][] = [
+      [{ LEASE_SUSPECT_MAX: "29s" },                         /LEASE_SUSPECT_MAX must be at least LEASE_VALID_FOR \(30000ms\)/],
+      [{ LEASE_VALID_FOR: "20m" },                           /LEASE_SUSPECT_MAX must be at least LEASE_VALID_FOR \(1200000ms\)/],
+      [{ LEASE_VALID_FOR: "0s", LEASE_SUSPECT_MAX: "0s" },   /LEASE_VALID_FOR must be at least "1s"/],
+      [{ LEASE_SUSPECT_MAX: "60d" },                         /LEASE_SUSPECT_MAX must be at most "24d"/],
+      [{ SERVICE_TOKENS: " , " },                            /SERVICE_TOKENS must hold a token/],
+    ];
+    for (const [env, message] of nonsense) {
+      assert.throws(() => readConfig({ ...required, ...env }), message);
+    }
+    const equal = readConfig({ ...required, LEASE_VALID_FOR: "1s", LEASE_SUSPECT_MAX: "1s" });
+    assert.deepEqual([equal.leaseValidForMs, equal.leaseSuspectMaxMs], [1000, 1000]);
+  });
+
   it("names every variable at fault at once, and never shows a secret", () => {
     const faulty = {
       SERVICE_TOKENS: "hunter2",

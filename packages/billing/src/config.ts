@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import {
   bool,
   durationMs,
+  durationMsFrom,
   type EnvTable,
   enumOf,
   int,
@@ -56,7 +57,7 @@ export const billingVariables = {
   },
   serviceTokens: {
     name: "SERVICE_TOKENS",
-    parse: list(longSecret(16)),
+    parse: someTokens,
     required: true,
     secret: true,
     doc: "Tokens that Farebox's own services present, comma-separated; several allow rotation. At least 16 characters each.",
@@ -82,15 +83,15 @@ export const billingVariables = {
   },
   leaseValidForMs: {
     name: "LEASE_VALID_FOR",
-    parse: durationMs,
+    parse: durationMsFrom("1s"),
     default: "30s",
-    doc: "How long a gateway's leases live after its last renewal.",
+    doc: "How long a gateway's leases live after its last renewal; at least 1s.",
   },
   leaseSuspectMaxMs: {
     name: "LEASE_SUSPECT_MAX",
     parse: durationMs,
     default: "15m",
-    doc: "How long the money of a lost gateway stays held before it returns to the accounts.",
+    doc: "How long the money of a lost gateway stays held before it returns to the accounts; no less than LEASE_VALID_FOR.",
   },
   usageRetentionDays: {
     name: "USAGE_RETENTION_DAYS",
@@ -142,6 +143,12 @@ export type BillingConfig = Omit<ReturnType<typeof readBillingVariables>, "pageT
 /** Reads billing's environment. Throws one Error that names every faulty variable. */
 export function readConfig(env?: Readonly<Record<string, string | undefined>>): BillingConfig {
   const variables = readBillingVariables(env);
+  const { leaseValidForMs, leaseSuspectMaxMs } = variables;
+  if (leaseSuspectMaxMs < leaseValidForMs) {
+    // Money would return, and request ids be claimed anew, while a gateway may still be spending from the lease.
+    const why = `must be at least LEASE_VALID_FOR (${leaseValidForMs}ms), not ${leaseSuspectMaxMs}ms`;
+    throw new Error(`faulty environment:\n  LEASE_SUSPECT_MAX ${why}`);
+  }
   return Object.freeze({
     ...variables,
     pageTokenSecret: variables.pageTokenSecret ?? derivePageSecret(variables.apiKeyPepper),
@@ -159,6 +166,13 @@ function readBillingVariables(env?: Readonly<Record<string, string | undefined>>
 
 function derivePageSecret(pepper: Secret): Secret {
   return new Secret(createHmac("sha256", pepper.reveal()).update("page tokens").digest("hex"));
+}
+
+/** Secrets, one at least: without any, no gateway gets in. */
+function someTokens(value: string, isDefault: boolean): readonly Secret[] {
+  const tokens = list(longSecret(16))(value, isDefault);
+  if (tokens.length === 0) throw new Error("must hold a token");
+  return tokens;
 }
 
 /** A secret that cannot be guessed by being short. */

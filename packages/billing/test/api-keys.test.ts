@@ -112,6 +112,63 @@ describe("an API key", () => {
     await assert.rejects(accounts(key).rotateApiKey(rotation), { reason: "PERMISSION_DENIED" });
   });
 
+  it("never makes, wakes or renews a key that reaches further than itself", async () => {
+    const { accountId } = await openAccount(billing);
+    const limits = { allowedModels: ["gpt-4o*"], expireTime: timestampFromMs(Date.now() + 60_000) };
+    const scopes = ["inference", "billing:write"];
+    const narrow = await accounts().createApiKey({
+      requestId: uniqueRequest(),
+      accountId,
+      scopes,
+      ...limits,
+    });
+    const client = accounts(narrow.secret);
+    const create = (wanted: object) =>
+      client.createApiKey({ requestId: uniqueRequest(), scopes, ...limits, ...wanted });
+    const later = timestampFromMs(Date.now() + 61_000);
+    const excesses: [field: string, wanted: object][] = [
+      ["allowed_models", { allowedModels: [] }],
+      ["allowed_models", { allowedModels: ["gpt-4o-mini", "gpt-*"] }],
+      ["expire_time", { expireTime: undefined }],
+      ["expire_time", { expireTime: later }],
+    ];
+    for (const [field, wanted] of excesses) {
+      const denied = { reason: "PERMISSION_DENIED", metadata: { field } };
+      await assert.rejects(create(wanted), denied);
+      // The same key, made by who may: a new secret of it, or switching it on, would be as good as making it.
+      const wider = await accounts().createApiKey({
+        requestId: uniqueRequest(),
+        accountId,
+        scopes,
+        ...limits,
+        ...wanted,
+      });
+      const apiKeyId = wider.apiKey?.id ?? "";
+      const rotation = { requestId: uniqueRequest(), apiKeyId };
+      await assert.rejects(client.rotateApiKey(rotation), denied);
+      await client.updateApiKey({ apiKeyId, state: ApiKeyState.DISABLED });
+      const waking = client.updateApiKey({ apiKeyId, state: ApiKeyState.ACTIVE });
+      await assert.rejects(waking, denied);
+      assert.equal(await stateOf(wider.secret), ApiKeyState.DISABLED);
+      await accounts().rotateApiKey(rotation);
+    }
+    const equal = await create({});
+    const narrower = await create({ scopes: ["inference"], allowedModels: ["gpt-4o-mini"] });
+    const apiKeyId = narrower.apiKey?.id ?? "";
+    await client.updateApiKey({ apiKeyId, state: ApiKeyState.DISABLED });
+    await client.updateApiKey({ apiKeyId, state: ApiKeyState.ACTIVE });
+    const rotated = await client.rotateApiKey({
+      requestId: uniqueRequest(),
+      apiKeyId: equal.apiKey?.id ?? "",
+    });
+    assert.deepEqual(rotated.apiKey?.expireTime, narrow.apiKey?.expireTime);
+    const own = await client.rotateApiKey({
+      requestId: uniqueRequest(),
+      apiKeyId: narrow.apiKey?.id ?? "",
+    });
+    assert.deepEqual(own.apiKey?.allowedModels, limits.allowedModels);
+  });
+
   it("must end in the future, and stops when it does", async () => {
     const { accountId } = await openAccount(billing);
     const request = () => ({ requestId: uniqueRequest(), accountId });
@@ -194,6 +251,45 @@ describe("an API key", () => {
     await assert.rejects(accounts(key).rotateApiKey({ ...next, requestId: uniqueRequest() }), {
       reason: "API_KEY_NOT_FOUND",
     });
+  });
+
+  it("that is switched off stays so under a new secret, until it is switched on", async () => {
+    const { accountId, key } = await openAccount(billing);
+    const old = await accounts().createApiKey({ requestId: uniqueRequest(), accountId });
+    const oldId = old.apiKey?.id ?? "";
+    const { DISABLED, ACTIVE } = ApiKeyState;
+    await accounts(key).updateApiKey({ apiKeyId: oldId, state: DISABLED });
+    const made = await accounts(key).rotateApiKey({
+      requestId: uniqueRequest(),
+      apiKeyId: oldId,
+      oldValidFor: { seconds: 60n, nanos: 0 },
+    });
+    assert.equal(made.apiKey?.state, DISABLED);
+    assert.deepEqual([await stateOf(old.secret), await stateOf(made.secret)], [DISABLED, DISABLED]);
+    await assert.rejects(accounts(made.secret).getAccount({}), { reason: "UNAUTHENTICATED" });
+    await accounts(key).updateApiKey({ apiKeyId: made.apiKey?.id ?? "", state: ACTIVE });
+    assert.equal(await stateOf(made.secret), ACTIVE);
+  });
+
+  it("that has expired is not rotated, while what was rotated before answers as it did", async () => {
+    const { accountId, key } = await openAccount(billing);
+    const old = await accounts().createApiKey({ requestId: uniqueRequest(), accountId });
+    const rotation = {
+      requestId: uniqueRequest(),
+      apiKeyId: old.apiKey?.id ?? "",
+      oldValidFor: { seconds: 60n, nanos: 0 },
+    };
+    const made = await accounts(key).rotateApiKey(rotation);
+    await billing.pool.query("UPDATE api_key SET expire_time = '2020-01-01' WHERE hash = ?", [
+      Buffer.from(hashOf(old.secret)),
+    ]);
+    const again = await accounts(key).rotateApiKey(rotation);
+    assert.deepEqual(again.apiKey, made.apiKey);
+    await assert.rejects(accounts(key).rotateApiKey({ ...rotation, requestId: uniqueRequest() }), {
+      reason: "API_KEY_NOT_FOUND",
+    });
+    const { apiKeys } = await accounts(key).listApiKeys({});
+    assert.equal(apiKeys.length, 3);
   });
 
   it("of another account does not exist, but for an administrator", async () => {

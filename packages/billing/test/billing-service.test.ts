@@ -41,6 +41,7 @@ test("reserves, charges and closes through the wire, with every amount in the ac
   const granted = await client.checkQuota(ask);
   assert.equal(granted.decision, Decision.ALLOW);
   assert.equal(granted.lease?.granted?.amountNanos, 300n);
+  assert.equal(granted.reason, ErrorReason.INSUFFICIENT_BALANCE);
   assert.equal(granted.available?.amountNanos, 700n);
   assert.equal(granted.available?.currencyCode, "USD");
   assert.deepEqual((await client.checkQuota(ask)).lease, granted.lease);

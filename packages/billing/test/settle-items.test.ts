@@ -228,6 +228,7 @@ test("burns free units out of the lease, then the period, then writes them off; 
   const ask = { service: "units", estimated: 5n };
   const answer = await room.ask(accountId, { ...ask, estimatedUnits: 60n });
   assert(answer.kind === "grant" && answer.added === 0n && answer.addedUnits === 60n);
+  assert.equal(answer.whyNoMore, "INSUFFICIENT_QUOTA");
   const second = await room.ask(accountId, { ...ask, estimatedUnits: 60n });
   assert.equal(second.kind === "deny" && second.reason, "INSUFFICIENT_QUOTA");
   const leaseId = answer.lease.id;

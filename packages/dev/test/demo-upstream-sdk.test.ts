@@ -14,25 +14,24 @@ before(async () => {
 });
 after(() => upstream.close());
 
+const scenario = (words: string) => ({ headers: { "x-demo-scenario": words } });
 const messages = [{ role: "user" as const, content: "hello" }];
 
 test("the OpenAI client reads a plain answer", async () => {
-  const answer = await openai.chat.completions.create({
-    model: "gpt-4o-mini:output=3,cached",
-    messages,
-  });
+  const answer = await openai.chat.completions.create(
+    { model: "gpt-4o-mini", messages },
+    scenario("output=3,cached"),
+  );
   assert.equal(answer.choices[0]?.message.content, " one day the");
   assert.equal(answer.model, "gpt-4o-mini");
   assert.equal(answer.usage?.completion_tokens, 3);
 });
 
 test("the OpenAI client reads a stream with its usage", async () => {
-  const stream = openai.chat.completions.stream({
-    model: "gpt-4o-mini:output=3,reasoning=5",
-    messages,
-    n: 2,
-    stream_options: { include_usage: true },
-  });
+  const stream = openai.chat.completions.stream(
+    { model: "gpt-4o-mini", messages, n: 2, stream_options: { include_usage: true } },
+    scenario("output=3,reasoning=5"),
+  );
   const answer = await stream.finalChatCompletion();
   assert.deepEqual(
     answer.choices.map(({ message, finish_reason }) => [message.content, finish_reason]),
@@ -51,11 +50,10 @@ test("the OpenAI client is not sent usage that it did not ask for", async () => 
 });
 
 test("the Anthropic client reads a plain answer", async () => {
-  const answer = await anthropic.messages.create({
-    model: "claude-sonnet-4-5:output=3,reasoning=5,cached",
-    max_tokens: 100,
-    messages,
-  });
+  const answer = await anthropic.messages.create(
+    { model: "claude-sonnet-4-5", max_tokens: 100, messages },
+    scenario("output=3,reasoning=5,cached"),
+  );
   assert.deepEqual(
     answer.content.map(({ type }) => type),
     ["thinking", "text"],
@@ -65,11 +63,10 @@ test("the Anthropic client reads a plain answer", async () => {
 });
 
 test("the Anthropic client reads a stream, its usage cumulative at the end", async () => {
-  const stream = anthropic.messages.stream({
-    model: "claude-sonnet-4-5:output=3,cached,cache-write",
-    max_tokens: 100,
-    messages,
-  });
+  const stream = anthropic.messages.stream(
+    { model: "claude-sonnet-4-5", max_tokens: 100, messages },
+    scenario("output=3,cached,cache-write"),
+  );
   const answer = await stream.finalMessage();
   assert.deepEqual(answer.content, [{ type: "text", text: " one day the" }]);
   assert.equal(answer.usage.output_tokens, 3);
@@ -79,22 +76,23 @@ test("the Anthropic client reads a stream, its usage cumulative at the end", asy
 
 test("both clients turn the upstream's errors into their own", async () => {
   await assert.rejects(
-    openai.chat.completions.create({ model: "m:429", messages }),
+    openai.chat.completions.create({ model: "m", messages }, scenario("429")),
     OpenAI.RateLimitError,
   );
   await assert.rejects(
-    anthropic.messages.create({ model: "m:529", max_tokens: 9, messages }),
+    anthropic.messages.create({ model: "m", max_tokens: 9, messages }, scenario("529")),
     (error) => error instanceof Anthropic.APIError && error.type === "overloaded_error",
   );
   await assert.rejects(
-    anthropic.messages.stream({ model: "m:error-200", max_tokens: 9, messages }).finalMessage(),
+    anthropic.messages
+      .stream({ model: "m", max_tokens: 9, messages }, scenario("error-200"))
+      .finalMessage(),
     (error) => error instanceof Anthropic.APIError,
   );
-  const broken = await openai.chat.completions.create({
-    model: "m:error-200",
-    messages,
-    stream: true,
-  });
+  const broken = await openai.chat.completions.create(
+    { model: "m", messages, stream: true },
+    scenario("error-200"),
+  );
   await assert.rejects(async () => {
     for await (const _ of broken);
   }, OpenAI.APIError);

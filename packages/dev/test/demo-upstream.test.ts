@@ -107,11 +107,11 @@ const streams: [scenario: string, want: { chunks: number; usage: boolean; end: b
 for (const [scenario, want] of streams) {
   for (const dialect of ["openai", "anthropic"] as const) {
     test(`${dialect} stream: ${scenario}`, async () => {
-      const got = await call(dialect, {
-        model: `demo:${scenario}`,
-        stream: true,
-        stream_options: { include_usage: true },
-      });
+      const got = await call(
+        dialect,
+        { model: "demo", stream: true, stream_options: { include_usage: true } },
+        { "x-demo-scenario": scenario },
+      );
       assert.equal(got.status, 200);
       assert.match(got.type, /^text\/event-stream/);
       const seen = {
@@ -178,8 +178,9 @@ for (const [scenario, want] of plains) {
 
 test("cache and reasoning tokens are nested in one dialect and apart in the other, and the log has them disjoint", async () => {
   const scenario = "input=1000,cached=50,cache-write=20,cache-write-1h=10,reasoning=40,output=60";
-  const openai = JSON.parse((await call("openai", { model: `gpt:${scenario}`, n: 2 })).text);
-  const anthropic = JSON.parse((await call("anthropic", { model: `claude:${scenario}` })).text);
+  const headers = { "x-demo-scenario": scenario };
+  const openai = JSON.parse((await call("openai", { model: "gpt", n: 2 }, headers)).text);
+  const anthropic = JSON.parse((await call("anthropic", { model: "claude" }, headers)).text);
   assert.equal(openai.model, "gpt");
   assert.deepEqual(openai.usage, {
     prompt_tokens: 1_000,
@@ -238,13 +239,20 @@ test("limits and stop sequences end an answer as providers end it", async () => 
   assert.deepEqual([sequence.stop_reason, sequence.stop_sequence], ["stop_sequence", " old"]);
 });
 
+test("a model is answered by its whole name, whatever is in it", async () => {
+  const answer = await call("openai", { model: "maker/model:free" });
+  assert.deepEqual([answer.status, JSON.parse(answer.text).model], [200, "maker/model:free"]);
+});
+
 test("a standing scenario serves as many calls as it was set for; a call's own goes first", async () => {
   const set = (body: object) =>
     request(`${upstream.url}/__scenario`, { method: "POST", body: JSON.stringify(body) });
   await set({ scenario: "500", times: 2 });
   const statuses = [];
-  for (const model of ["m:429", "m", "m", "m"])
-    statuses.push((await call("openai", { model })).status);
+  for (const own of ["429", undefined, undefined, undefined]) {
+    const headers = own === undefined ? {} : { "x-demo-scenario": own };
+    statuses.push((await call("openai", { model: "m" }, headers)).status);
+  }
   assert.deepEqual(statuses, [429, 500, 500, 200]);
   const metadata = { demo_scenario: "503" };
   assert.equal((await call("openai", { model: "m", metadata })).status, 503);
@@ -256,8 +264,8 @@ test("a client that leaves is seen, and what it was sent is counted", async () =
   const leaving = new AbortController();
   const res = await request(`${upstream.url}/v1/chat/completions`, {
     method: "POST",
-    headers: { authorization: "Bearer sk-demo" },
-    body: JSON.stringify({ model: "m:gap=20,output=500", stream: true, messages: [{}] }),
+    headers: { authorization: "Bearer sk-demo", "x-demo-scenario": "gap=20,output=500" },
+    body: JSON.stringify({ model: "m", stream: true, messages: [{}] }),
     signal: leaving.signal,
   });
   await assert.rejects(async () => {
@@ -273,8 +281,8 @@ test("a client that leaves is seen, and what it was sent is counted", async () =
   await request(`${upstream.url}/__log`, { method: "DELETE" });
   const impatient = request(`${upstream.url}/v1/chat/completions`, {
     method: "POST",
-    headers: { authorization: "Bearer sk-demo" },
-    body: JSON.stringify({ model: "m:hang", messages: [{}] }),
+    headers: { authorization: "Bearer sk-demo", "x-demo-scenario": "hang" },
+    body: JSON.stringify({ model: "m", messages: [{}] }),
     signal: AbortSignal.timeout(50),
   });
   await assert.rejects(impatient);
@@ -285,11 +293,11 @@ test("a client that leaves is seen, and what it was sent is counted", async () =
 test("totals, the log and its file tell the same, also after the ring was asked in parts", async () => {
   await Promise.all(
     Array.from({ length: 40 }, (_, i) =>
-      call(i % 2 === 0 ? "openai" : "anthropic", {
-        model: `m${i % 3}:input=${i},output=${i},${i % 4 === 0 ? "no-usage" : "ok"}`,
-        stream: i % 5 === 0,
-        stream_options: { include_usage: true },
-      }),
+      call(
+        i % 2 === 0 ? "openai" : "anthropic",
+        { model: `m${i % 3}`, stream: i % 5 === 0, stream_options: { include_usage: true } },
+        { "x-demo-scenario": `input=${i},output=${i},${i % 4 === 0 ? "no-usage" : "ok"}` },
+      ),
     ),
   );
   const attempts = await log();
@@ -335,7 +343,7 @@ const malformed: [name: string, body: string, headers: Record<string, string>, w
   ["no object",           "[]",                                     { authorization: "x" }, [400, /parse the JSON/]],
   ["no model",            `{"messages":[{}]}`,                      { authorization: "x" }, [400, /model/]],
   ["no messages",         `{"model":"m","messages":[]}`,            { authorization: "x" }, [400, /messages/]],
-  ["an unknown scenario", `{"model":"m:odd","messages":[{}]}`,      { authorization: "x" }, [400, /unknown demo scenario: odd/]],
+  ["an unknown scenario", `{"model":"m","messages":[{}]}`,          { authorization: "x", "x-demo-scenario": "odd" }, [400, /unknown demo scenario: odd/]],
   ["too many choices",    `{"model":"m","n":129,"messages":[{}]}`,  { authorization: "x" }, [400, /n must be/]],
 ];
 

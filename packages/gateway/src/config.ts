@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import {
   bool,
   durationMs,
+  durationMsFrom,
   type EnvTable,
   enumOf,
   int,
@@ -61,7 +62,7 @@ export const gatewayVariables = {
   },
   redisUrls: {
     name: "REDIS_URL",
-    parse: list(secretText),
+    parse: oddServers,
     default: "",
     secret: true,
     doc: "Redis for the quota lock, as redis://host:port/db; an odd number between commas for Redlock; empty for no lock.",
@@ -92,7 +93,7 @@ export const gatewayVariables = {
   },
   graceNanos: {
     name: "BILLING_GRACE_AMOUNT",
-    parse: nanos,
+    parse: amount,
     default: "1",
     doc: "What each account may spend so, per gateway, in its own currency.",
   },
@@ -144,15 +145,15 @@ export const gatewayVariables = {
   },
   upstreamFirstByteMs: {
     name: "UPSTREAM_TIMEOUT",
-    parse: durationMs,
+    parse: durationMsFrom("1s"),
     default: "10m",
-    doc: "How long an upstream may take to its first byte.",
+    doc: "How long an upstream may take to its first byte; at least 1s.",
   },
   streamIdleMs: {
     name: "STREAM_IDLE_TIMEOUT",
-    parse: durationMs,
+    parse: durationMsFrom("1s"),
     default: "5m",
-    doc: "How long an upstream may pause within an answer, and a client within reading one.",
+    doc: "How long an upstream may pause within an answer, and a client within reading one; at least 1s.",
   },
   upstreamConnectionsMax: {
     name: "UPSTREAM_CONNECTIONS_MAX",
@@ -212,6 +213,21 @@ export function readConfig(
   }
   if (missing.length > 0) throw new Error(`keys are not set: ${missing.join(", ")}`);
   return Object.freeze({ ...variables, upstreams, upstreamKeys });
+}
+
+/** The servers of a lock: none, or an odd number, of which more than half can agree. */
+function oddServers(value: string, isDefault: boolean): readonly Secret[] {
+  const servers = list(secretText)(value, isDefault);
+  if (servers.length > 0 && servers.length % 2 === 0)
+    throw new Error("must name an odd number of servers");
+  return servers;
+}
+
+/** Money that can be spent. */
+function amount(value: string, isDefault: boolean): bigint {
+  const spendable = nanos(value, isDefault);
+  if (spendable < 0n) throw new Error("must not be below zero");
+  return spendable;
 }
 
 function readVariables(env: Readonly<Record<string, string | undefined>>) {

@@ -3,6 +3,7 @@ import type { Clock } from "@farebox/kit/clock";
 import { formatId, newUuid } from "@farebox/kit/ids";
 import type { Dialect } from "./domain/call.ts";
 import { readHead } from "./http/call-head.ts";
+import { leaveSignal } from "./http/leave-signal.ts";
 import { readBody } from "./http/read-body.ts";
 import type { RefusalManner } from "./http/send-refusal.ts";
 import { authenticate, type KeyRing } from "./steps/authenticate.ts";
@@ -46,7 +47,8 @@ export async function proxy(deps: ProxyDeps, request: PaidRequest): Promise<void
       return completeAnswer({ arrival, answer, res, manner, deduction: undefined, clock });
     }
 
-    const admission = await checkQuota(billing, arrival); // Refuses here, before the upstream can cost money.
+    // Refuses here, before the upstream can cost money; a client that leaves while it waits gives up its place.
+    const admission = await checkQuota(billing, arrival, () => leaveSignal(res));
     const progress = call.parsed.stream ? trackProgress(billing, arrival, admission) : noProgress;
     // Always resolves: what broke, or who left, is part of the answer.
     const answer = await forward(deps, { arrival, limit: admission.limit, res, progress });

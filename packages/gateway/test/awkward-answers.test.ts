@@ -75,6 +75,7 @@ function plainRows(dialect: Dialect): readonly Row[] {
     ["charges nothing when the connection breaks before the head", reset, "failed", "nothing", "502"],
     ["charges nothing when a plain answer is cut, as nothing of it was delivered", cutBody, "failed", "nothing", "502"],
     ["estimates an answer that ends inside its JSON", sendPlain(body.slice(0, 150)), "failed", "estimated", "passed-on error"],
+    ["charges nothing for an error that ends inside its JSON", sendPlain('{"error":{"message":"oo'), "failed", "nothing", "passed-on error"],
     ["charges nothing for a 200 that is an error", sendPlain('{"error":{"message":"oops"}}'), "failed", "nothing", "passed-on error"],
     ["passes a refusal on as it came, free of charge", sendPlain('{"error":{"message":"slow down"}}', 429), "failed", "nothing", "passed-on error"],
     ["reads an answer whatever its content type", sendPlain(body, 200, "text/plain"), "succeeded", "reported", "whole"],
@@ -90,6 +91,27 @@ for (const dialect of ["openai", "anthropic"] as const) {
     }
   }
 }
+
+test("an answer that ends inside its JSON is charged for its text, and not for the envelope around it", async () => {
+  for (const dialect of ["openai", "anthropic"] as const) {
+    const body = plainBody(dialect);
+    const outputs: number[] = [];
+    // Cut within the text, after it, and before it.
+    for (const end of ["is paid", "paid.", '"The']) {
+      upstream.script = sendPlain(
+        body.slice(0, body.indexOf(end) + (end === '"The' ? 0 : end.length)),
+      );
+      const settled = proxy.settled.length;
+      await call(proxy.url, dialect, callBody(false));
+      await proxy.settledCount(settled + 1);
+      const { outcome } = proxy.settled[settled] ?? assert.fail("nothing was settled");
+      assert.deepEqual([outcome.state, outcome.usageSource], ["failed", "estimated"]);
+      outputs.push(outcome.usage.outputTokens);
+    }
+    // "The fare is paid" has four tokens, and its full stop is a fifth.
+    assert.deepEqual(outputs, [4, 5, 0]);
+  }
+});
 
 async function check(dialect: Dialect, isStream: boolean, row: Row): Promise<void> {
   const [, script, state, charged, client] = row;

@@ -42,6 +42,23 @@ test("every faulty variable is named at once", () => {
   );
 });
 
+test("values that would make nonsense are refused by the variable's name", () => {
+  // biome-ignore format: a table is read by column
+  const nonsense: [name: string, value: string, why: RegExp][] = [
+    ["UPSTREAM_TIMEOUT",     "0s",                        /at least "1s"/],
+    ["STREAM_IDLE_TIMEOUT",  "0ms",                       /at least "1s"/],
+    ["SHUTDOWN_TIMEOUT",     "60d",                       /at most "24d"/],
+    ["BILLING_GRACE_AMOUNT", "-1",                        /not be below zero/],
+    ["REDIS_URL",            "redis://a:1,redis://b:1",   /odd number/],
+  ];
+  for (const [name, value, why] of nonsense) {
+    assert.throws(
+      () => readConfig({ ...secrets, DEMO_UPSTREAM_URL: demo, [name]: value }),
+      (error) => error instanceof Error && error.message.includes(name) && why.test(error.message),
+    );
+  }
+});
+
 test("upstreams come from the file, and a key that it names must be set", () => {
   const file = join(mkdtempSync(join(tmpdir(), "farebox-config-")), "upstreams.yaml");
   writeFileSync(

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { request as httpRequest } from "node:http";
+import { type ClientRequest, request as httpRequest } from "node:http";
 import { after, before, beforeEach, test } from "node:test";
 import type { Dialect } from "../src/domain/call.ts";
+import { FakeBilling } from "../testing/fake-billing.ts";
+import { journalDirectory } from "../testing/journal.ts";
+import { openTestBilling } from "../testing/open-test-billing.ts";
 import { call, callBody } from "./support/call.ts";
 import { type ProxyUnderTest, startProxy } from "./support/proxy-under-test.ts";
 import { type ScriptedUpstream, startScriptedUpstream } from "./support/scripted-upstream.ts";
@@ -190,16 +193,10 @@ async function leave(
   isStream: boolean,
   when: (text: string) => boolean,
 ): Promise<void> {
-  const path = dialect === "openai" ? "/v1/chat/completions" : "/v1/messages";
-  const req = httpRequest(`${proxy.url}${path}`, {
-    method: "POST",
-    headers: { authorization: "Bearer fbx_good" },
-  });
-  req.on("error", () => undefined);
-  req.end(callBody(isStream));
+  const req = startCall(dialect, isStream);
   if (when("")) {
     const seen = upstream.seen.length;
-    while (upstream.seen.length === seen) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => upstream.seen.length > seen);
     req.destroy();
     return;
   }
@@ -210,6 +207,22 @@ async function leave(
     if (when(text)) break;
   }
   req.destroy();
+}
+
+/** Sends a call whose answer is not waited for. */
+function startCall(dialect: Dialect, isStream: boolean): ClientRequest {
+  const path = dialect === "openai" ? "/v1/chat/completions" : "/v1/messages";
+  const req = httpRequest(`${proxy.url}${path}`, {
+    method: "POST",
+    headers: { authorization: "Bearer fbx_good" },
+  });
+  req.on("error", () => undefined);
+  req.end(callBody(isStream));
+  return req;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 test("a client that leaves midway stops the upstream at once and pays for prompt and delivery", async () => {
@@ -238,6 +251,48 @@ test("a client that leaves before any answer stops the upstream and pays for the
     assert.ok(outcome.usage.inputTokens > 5);
     assert.equal(outcome.usage.outputTokens, 0);
   }
+});
+
+test("a client that leaves while its call waits for a grant gives up its place, and nothing is called", async (t) => {
+  const billing = new FakeBilling();
+  const open = await openTestBilling(billing, journalDirectory(t));
+  await open.ready(AbortSignal.timeout(5000));
+  billing.isDown = true;
+  await using other = await startProxy(upstream, { quota: open.interceptor });
+  const pool = open.book.poolOf("acc", "llm");
+  const [main, seen] = [proxy, upstream.seen.length];
+  proxy = other;
+  const req = startCall("openai", true);
+  proxy = main;
+  await until(() => pool.waiting.length === 1);
+  req.destroy();
+  await until(() => other.refused.length > 0);
+  assert.deepEqual([other.refused, pool.waiting], [["CLIENT_CLOSED"], []]);
+  assert.deepEqual([upstream.seen.length, open.interceptor.callsInFlight], [seen, 0]);
+  await open.close(AbortSignal.timeout(5000));
+});
+
+test("an id repeated before its call is settled is told to come back, and then that it was charged", async (t) => {
+  const billing = new FakeBilling();
+  billing.credit("acc", dollar);
+  const open = await openTestBilling(billing, journalDirectory(t));
+  await open.ready(AbortSignal.timeout(5000));
+  billing.isAcknowledging = false;
+  await using other = await startProxy(upstream, { quota: open.interceptor });
+  upstream.script = sendPlain(plainBody("openai"));
+  const seen = upstream.seen.length;
+  const repeat = async () => {
+    const answer = await call(other.url, "openai", callBody(false), { "x-request-id": "mine" });
+    const reason = answer.status === 200 ? "" : errorOf(answer.text).farebox.reason;
+    return [answer.status, reason, answer.headers["retry-after"]];
+  };
+  assert.deepEqual(await repeat(), [200, "", undefined]);
+  assert.deepEqual(await repeat(), [409, "REQUEST_IN_PROGRESS", "1"]);
+  billing.acknowledgeAll();
+  await open.settlement.settled(open.journal.durablePosition, AbortSignal.timeout(5000));
+  assert.deepEqual(await repeat(), [409, "REQUEST_ALREADY_CHARGED", undefined]);
+  assert.equal(upstream.seen.length, seen + 1);
+  await open.close(AbortSignal.timeout(5000));
 });
 
 test("the account's disconnect policy decides what a client that leaves pays", async () => {

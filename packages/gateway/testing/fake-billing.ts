@@ -40,6 +40,8 @@ type FakeLease = {
 /** Billing's laws of money in memory, behind the interceptor's port, with switches for what can go wrong. */
 export class FakeBilling implements BillingPort {
   readonly accounts = new Map<string, Account>();
+  /** Accounts that were given free units. */
+  readonly onQuota = new Set<string>();
   readonly leases = new Map<string, FakeLease>();
   /** Every item that was charged, by id in hex. */
   readonly items = new Map<string, UsageItem>();
@@ -65,6 +67,7 @@ export class FakeBilling implements BillingPort {
     account.credited += nanos;
     account.available += nanos;
     account.units += units;
+    if (units > 0) this.onQuota.add(accountId);
   }
 
   account(accountId: string): Account {
@@ -169,10 +172,7 @@ export class FakeBilling implements BillingPort {
       const requests = Number(ask.estimatedRequests ?? 1n);
       const isCovered = account.units >= requests;
       if (!isCovered && before < minimum) {
-        const reason =
-          account.credited === 0n && account.units === 0 && lease?.units !== undefined
-            ? ErrorReason.INSUFFICIENT_QUOTA
-            : ErrorReason.INSUFFICIENT_BALANCE;
+        const reason = this.#whyNoMore(accountId);
         return {
           response: { decision: Decision.DENY, reason, available: { amountNanos: before } },
         };
@@ -213,6 +213,7 @@ export class FakeBilling implements BillingPort {
     return {
       response: {
         decision: Decision.ALLOW,
+        reason: this.#whyNoMore(lease.accountId),
         available: { amountNanos: account.available },
         added: { amountNanos: added },
         addedUnits: BigInt(units),
@@ -230,6 +231,11 @@ export class FakeBilling implements BillingPort {
         },
       },
     };
+  }
+
+  #whyNoMore(accountId: string): ErrorReason {
+    const livesOnQuota = this.onQuota.has(accountId) && this.account(accountId).credited === 0n;
+    return livesOnQuota ? ErrorReason.INSUFFICIENT_QUOTA : ErrorReason.INSUFFICIENT_BALANCE;
   }
 
   #end(lease: FakeLease): void {

@@ -4,6 +4,7 @@ import { inspect } from "node:util";
 import {
   bool,
   durationMs,
+  durationMsFrom,
   type EnvParser,
   enumOf,
   int,
@@ -70,6 +71,10 @@ const parsed: [name: string, parse: EnvParser<unknown>, text: string, want: unkn
   ["minutes",          durationMs,       "2m",                120_000],
   ["no unit",          durationMs,       "5",                 undefined],
   ["a foreign unit",   durationMs,       "5y",                undefined],
+  ["what a timer holds", durationMs,     "24d",               2_073_600_000],
+  ["what it does not", durationMs,       "25d",               undefined],
+  ["the least time",   durationMsFrom("1s"), "1000ms",        1000],
+  ["less than that",   durationMsFrom("1s"), "999ms",         undefined],
   ["yes",              bool,             "yes",               true],
   ["OFF",              bool,             "OFF",               false],
   ["perhaps",          bool,             "perhaps",           undefined],

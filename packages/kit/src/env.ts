@@ -124,15 +124,30 @@ export const bool: EnvParser<boolean> = (value) => {
   throw new Error("must be true or false");
 };
 
-/** A time with its unit ("500ms", "5s", "2m", "1h", "1d"), in milliseconds. */
+/** A time with its unit ("500ms", "5s", "2m", "1h", "1d"), in milliseconds. No longer than a timer can be set for. */
 export const durationMs: EnvParser<number> = (value) => {
   const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(value);
   const unitMs = unitsMs.get(match?.[2] ?? "");
   if (unitMs === undefined) {
     throw new Error('must be a time with its unit, such as "500ms", "5s" or "2m"');
   }
-  return Number(match?.[1]) * unitMs;
+  const ms = Number(match?.[1]) * unitMs;
+  // A longer timer would fire at once.
+  if (ms > timerMsMax) throw new Error('must be at most "24d"');
+  return ms;
 };
+
+/** The same, no shorter than a least time: for waits that mean nothing when they are over at once. */
+export function durationMsFrom(least: string): EnvParser<number> {
+  const leastMs = durationMs(least, false);
+  return (value, isDefault) => {
+    const ms = durationMs(value, isDefault);
+    if (ms < leastMs) throw new Error(`must be at least "${least}"`);
+    return ms;
+  };
+}
+
+const timerMsMax = 24 * 86_400_000;
 
 const unitsMs: ReadonlyMap<string, number> = new Map([
   ["ms", 1],

@@ -18,6 +18,10 @@ const cases: [pattern: string, name: string, fits: boolean][] = [
   ["*",                    "",                           true],
   ["?",                    "",                           false],
   ["a.c",                  "abc",                        false],
+  ["gpt-4o*",              "gpt-4o-*",                   true],
+  ["gpt-4o*",              "gpt-4*",                     false],
+  ["o?",                   "o?",                         true],
+  ["o?",                   "o*",                         false],
 ];
 
 describe("a model pattern", () => {
@@ -34,6 +38,26 @@ describe("a model pattern", () => {
       fc.property(letters, names, (pattern, name) => {
         const regex = new RegExp(`^${pattern.replaceAll("*", ".*").replaceAll("?", ".")}$`);
         assert.equal(matchesModelPattern(pattern, name), regex.test(name));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("takes another pattern only with every name that one stands for", () => {
+    const patterns = fc.string({ unit: fc.constantFrom("a", "b", "*", "?"), maxLength: 6 });
+    const fillings = fc.array(fc.string({ unit: fc.constantFrom("a", "b"), maxLength: 3 }), {
+      minLength: 6,
+      maxLength: 6,
+    });
+    fc.assert(
+      fc.property(patterns, patterns, fillings, (wide, narrow, texts) => {
+        fc.pre(matchesModelPattern(wide, narrow));
+        let filled = 0;
+        const name = narrow.replaceAll(/[*?]/g, (wild) => {
+          const text = texts[filled++] ?? "";
+          return wild === "*" ? text : text.slice(0, 1) || "a";
+        });
+        assert.ok(matchesModelPattern(wide, name), `${wide} takes ${narrow} but not ${name}`);
       }),
       { numRuns: 2_000 },
     );

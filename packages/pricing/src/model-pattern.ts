@@ -11,7 +11,10 @@ export function comparePatterns(a: string, b: string): number {
   return patternWeight(b) - patternWeight(a) || (a < b ? -1 : a > b ? 1 : 0);
 }
 
-/** Whether a whole name fits a pattern. Quadratic at worst, whatever the pattern: names come from clients. */
+/**
+ * Whether a whole name fits a pattern. A name that is a pattern itself fits only one that takes every name it stands for: what
+ * it leaves open, only the other's `*` takes. Quadratic at worst, whatever the pattern: names come from clients.
+ */
 export function matchesModelPattern(pattern: string, name: string): boolean {
   let at = 0;
   let read = 0;
@@ -21,7 +24,7 @@ export function matchesModelPattern(pattern: string, name: string): boolean {
     if (pattern[at] === "*") {
       star = at++;
       starRead = read;
-    } else if (at < pattern.length && (pattern[at] === "?" || pattern[at] === name[read])) {
+    } else if (takesCharacter(pattern[at], name[read])) {
       at++;
       read++;
     } else if (star !== -1) {
@@ -33,6 +36,10 @@ export function matchesModelPattern(pattern: string, name: string): boolean {
   }
   while (pattern[at] === "*") at++;
   return at === pattern.length;
+}
+
+function takesCharacter(wanted: string | undefined, character: string | undefined): boolean {
+  return wanted === "?" ? character !== "*" : wanted === character;
 }
 
 /** How much of a pattern is spelled out. Of several patterns that match, the one that says most applies. */

@@ -5,7 +5,7 @@ import type { OpenGrant } from "./burn-grants.ts";
 import { type Expiry, expireDue } from "./expire-due.ts";
 import { holdUnits, type UnitPeriod } from "./free-units.ts";
 import { freeUnitsOf, type Lease } from "./lease.ts";
-import { type AskDecision, type DenyReason, decideAsk } from "./lease-slice.ts";
+import { type AskDecision, type DenyReason, decideAsk, reasonToDeny } from "./lease-slice.ts";
 
 /** An ask for a lease or for more on one, checked field by field. Ids are 32 hex digits; empty for none. */
 export type LeaseAsk = {
@@ -42,6 +42,8 @@ export type AskAnswer =
       readonly added: Nanos;
       readonly addedUnits: bigint;
       readonly isFinal: boolean;
+      /** Why an ask that finds nothing more would be denied: the holder tells its callers so without asking. */
+      readonly whyNoMore: DenyReason;
       readonly wallet: Wallet;
     }
   | { readonly kind: "deny"; readonly reason: DenyReason; readonly wallet: Wallet }
@@ -149,7 +151,7 @@ function answerAsk(work: Work, ask: LeaseAsk): AskAnswer {
     case "grant":
       return grantAsk(work, ask, decision, extended, period);
     case "replay":
-      return replayOf(work, prior);
+      return replayOf(work, prior, period);
     case "deny":
       return { ...decision, wallet: work.wallet };
     case "refuse":
@@ -224,7 +226,9 @@ function grantAsk(
     work.extended.set(lease.id, before);
   }
   if (ask.gatewayId === "") remember(work, ask, { leaseId: lease.id, added, addedUnits });
-  return { kind: "grant", isReplay: false, lease, added, addedUnits, isFinal, wallet: work.wallet };
+  const whyNoMore = whyNoMoreOf(work, period);
+  const granted = { lease, added, addedUnits, isFinal, whyNoMore, wallet: work.wallet };
+  return { kind: "grant", isReplay: false, ...granted };
 }
 
 function remember(work: Work, ask: LeaseAsk, granted: Omit<PriorAsk, "sha256">): void {
@@ -233,12 +237,18 @@ function remember(work: Work, ask: LeaseAsk, granted: Omit<PriorAsk, "sha256">):
   work.keys.push({ ask, prior });
 }
 
-function replayOf(work: Work, prior: Prior | undefined): AskAnswer {
+function whyNoMoreOf({ wallet }: Work, period: UnitPeriod | undefined): DenyReason {
+  return reasonToDeny({ wallet, unitsAvailable: period?.available });
+}
+
+function replayOf(work: Work, prior: Prior | undefined, period: UnitPeriod | undefined): AskAnswer {
   if (prior === undefined) throw new Error("a replay has a prior");
   const { added, addedUnits, leaseId } = prior;
   const { wallet } = work;
   const lease = leaseOf(work, leaseId);
-  return { kind: "grant", isReplay: true, lease, added, addedUnits, isFinal: false, wallet };
+  const whyNoMore = whyNoMoreOf(work, period);
+  const granted = { lease, added, addedUnits, isFinal: false, whyNoMore, wallet };
+  return { kind: "grant", isReplay: true, ...granted };
 }
 
 function leaseOf(work: Work, id: string): Lease {

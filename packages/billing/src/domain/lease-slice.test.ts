@@ -5,7 +5,13 @@ import fc from "fast-check";
 import { emptyBalance } from "./account.ts";
 import { spendableOf, type Wallet } from "./balance-moves.ts";
 import type { Lease } from "./lease.ts";
-import { type Ask, type AskDecision, type AskWorld, decideAsk } from "./lease-slice.ts";
+import {
+  type Ask,
+  type AskDecision,
+  type AskWorld,
+  decideAsk,
+  reasonToDeny,
+} from "./lease-slice.ts";
 
 const ask = (more: Partial<Ask> = {}): Ask => ({
   estimated: 10n,
@@ -115,6 +121,24 @@ const cases: [name: string, ask: Ask, world: AskWorld, want: AskDecision][] = [
 for (const [name, one, at, want] of cases) {
   test(name, () => assert.deepEqual(decideAsk(one, at), want));
 }
+
+test("says why there is no more, whatever is asked for and whenever", () => {
+  const credited = wallet(0n, { credited: 5n });
+  const reasons = [
+    reasonToDeny({ wallet: wallet(0n), unitsAvailable: 0n }),
+    reasonToDeny({ wallet: wallet(0n), unitsAvailable: 7n }),
+    reasonToDeny({ wallet: credited, unitsAvailable: 0n }),
+    reasonToDeny({ wallet: wallet(0n), unitsAvailable: undefined }),
+    reasonToDeny({ wallet: debtor, unitsAvailable: 0n }),
+  ];
+  assert.deepEqual(reasons, [
+    "INSUFFICIENT_QUOTA",
+    "INSUFFICIENT_QUOTA",
+    "INSUFFICIENT_BALANCE",
+    "INSUFFICIENT_BALANCE",
+    "ACCOUNT_IN_DEBT",
+  ]);
+});
 
 test("never grants more than can be spent, nor less than is of use, nor denies what is there", () => {
   const amount = fc.bigInt({ min: 0n, max: 1000n });

@@ -78,6 +78,19 @@ export function decideAsk(ask: Ask, world: AskWorld): AskDecision {
   return { kind: "grant", added: money, addedUnits, isFinal: spendableOf(world.wallet) === money };
 }
 
+/**
+ * Why an account that has nothing more for an ask is denied it. An account of a service with a free quota that no money is
+ * credited to lives on the quota; any other is short of money.
+ */
+export function reasonToDeny({
+  wallet,
+  unitsAvailable,
+}: Pick<AskWorld, "wallet" | "unitsAvailable">): DenyReason {
+  if (isInDebtAtLimit(wallet)) return "ACCOUNT_IN_DEBT";
+  const livesOnQuota = unitsAvailable !== undefined && wallet.credited === 0n;
+  return livesOnQuota ? "INSUFFICIENT_QUOTA" : "INSUFFICIENT_BALANCE";
+}
+
 function leaseFault(ask: Ask, extended: AskWorld["extended"]): RefuseReason | undefined {
   if (extended === "none") return undefined;
   if (extended === undefined) return "LEASE_NOT_FOUND";
@@ -89,18 +102,12 @@ function decideMoney(ask: Ask, world: AskWorld, isCovered: boolean): Nanos | Den
   const { wallet } = world;
   const spendable = spendableOf(wallet);
   const minimum = isCovered ? 0n : minNanos(ask.minimum ?? ask.estimated, ask.estimated);
-  if (!isCovered && isInDebtAtLimit(wallet)) return "ACCOUNT_IN_DEBT";
-  if (spendable < minimum) return denyReason(world);
+  if ((!isCovered && isInDebtAtLimit(wallet)) || spendable < minimum) return reasonToDeny(world);
   // Less than was estimated, yet of use; units that cover the work draw no debt for the rest.
   if (spendable < ask.estimated) return isCovered ? wallet.available : spendable;
   const holders = wallet.openLeases + (world.extended === "none" ? 1 : 0);
   const share = wallet.available / (2n * BigInt(Math.max(1, holders)));
   return maxNanos(ask.estimated, minNanos(ask.wantSlice + ask.estimated, share));
-}
-
-function denyReason({ wallet, unitsAvailable }: AskWorld): DenyReason {
-  const livesOnQuota = unitsAvailable !== undefined && wallet.credited === 0n;
-  return livesOnQuota ? "INSUFFICIENT_QUOTA" : "INSUFFICIENT_BALANCE";
 }
 
 function refuse(reason: RefuseReason): AskDecision {

@@ -10,7 +10,7 @@ import type { Orm } from "../store/orm.ts";
 import { requestOnce } from "../store/request-once.ts";
 import { contentSha256 } from "./content-sha256.ts";
 import { hashSecret } from "./hash-secret.ts";
-import { requireScopes } from "./require-scopes.ts";
+import { requireRights } from "./require-rights.ts";
 
 export type CreateApiKeyDeps = {
   readonly orm: Orm;
@@ -36,7 +36,7 @@ const allowedModelsBytesMax = 65_535;
 
 /**
  * Makes a key. The secret exists only in the answer; a repeated request id with the same content answers the same key
- * without it. A caller can only give scopes that it holds.
+ * without it. A caller can only give what its own key has: scopes, models, time.
  *
  * Errors: ACCOUNT_NOT_FOUND, PERMISSION_DENIED, REQUEST_ID_REUSED, INVALID_ARGUMENT for an end in the past.
  */
@@ -45,7 +45,7 @@ export async function createApiKey(
   caller: Caller,
   input: CreateApiKeyInput,
 ): Promise<NewApiKey> {
-  requireScopes(caller, input.scopes);
+  await deps.orm.read((em) => requireRights(em, caller, input));
   const nowMs = deps.clock.nowMs();
   if (input.expireTimeMs !== undefined && input.expireTimeMs <= nowMs) {
     throw fieldError("expire_time", "must be in the future");
@@ -57,7 +57,8 @@ export async function createApiKey(
   if (account === undefined) throw new AppError("ACCOUNT_NOT_FOUND");
   const { requestId, ...facts } = input;
   const secret = newSecret("fbx");
-  const apiKey = makeApiKey({ ...facts, secret, hash: hashSecret(deps.pepper, secret), nowMs });
+  const hash = hashSecret(deps.pepper, secret);
+  const apiKey = makeApiKey({ ...facts, state: "ACTIVE", secret, hash, nowMs });
   const sha256 = contentSha256([
     facts.userId,
     facts.displayName,
@@ -75,13 +76,8 @@ export async function createApiKey(
   return { apiKey: await readMadeKey(deps.orm, result), secret: "" };
 }
 
-/** An active key out of its facts. */
-export function makeApiKey(
-  facts: Pick<
-    ApiKey,
-    "accountId" | "userId" | "displayName" | "scopes" | "allowedModels" | "expireTimeMs" | "hash"
-  > & { readonly secret: string; readonly nowMs: number },
-): ApiKey {
+/** A key, made now, out of its facts. */
+export function makeApiKey(facts: NewKeyFacts): ApiKey {
   return {
     id: newUuid(),
     accountId: facts.accountId,
@@ -91,13 +87,25 @@ export function makeApiKey(
     last4: facts.secret.slice(-4),
     scopes: facts.scopes,
     allowedModels: facts.allowedModels,
-    state: "ACTIVE",
+    state: facts.state,
     expireTimeMs: facts.expireTimeMs,
     createTimeMs: facts.nowMs,
     updateTimeMs: facts.nowMs,
     revokeTimeMs: undefined,
   };
 }
+
+type NewKeyFacts = Pick<
+  ApiKey,
+  | "accountId"
+  | "userId"
+  | "displayName"
+  | "scopes"
+  | "allowedModels"
+  | "state"
+  | "expireTimeMs"
+  | "hash"
+> & { readonly secret: string; readonly nowMs: number };
 
 /** The key that an earlier call made, as it stands. */
 export async function readMadeKey(orm: Orm, id: Uint8Array): Promise<ApiKey> {

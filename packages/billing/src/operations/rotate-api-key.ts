@@ -10,7 +10,7 @@ import { contentSha256 } from "./content-sha256.ts";
 import { makeApiKey, type NewApiKey, readMadeKey } from "./create-api-key.ts";
 import { hashSecret } from "./hash-secret.ts";
 import { ownApiKey } from "./own-api-key.ts";
-import { requireScopes } from "./require-scopes.ts";
+import { requireRights } from "./require-rights.ts";
 
 export type RotateApiKeyDeps = {
   readonly orm: Orm;
@@ -27,10 +27,13 @@ export type RotateApiKeyInput = {
 
 /**
  * Makes a new secret with the rights of an old one, and ends the old one after a while. A repeated request id with the same
- * content answers the same new key without its secret. A caller can only rotate a key whose scopes it holds itself: the
+ * content answers the same new key without its secret. A caller can only rotate a key that reaches no further than its own: the
  * answer is a working credential.
  *
- * Errors: API_KEY_NOT_FOUND, also for a revoked key; PERMISSION_DENIED, REQUEST_ID_REUSED.
+ * A disabled key stays so under its new secret: whoever switched it off may well want a new secret before it is switched on
+ * again. One whose time is over ends as a revoked one does: it could not be switched on.
+ *
+ * Errors: API_KEY_NOT_FOUND, also for a revoked or expired key; PERMISSION_DENIED, REQUEST_ID_REUSED.
  */
 export async function rotateApiKey(
   deps: RotateApiKeyDeps,
@@ -39,8 +42,11 @@ export async function rotateApiKey(
 ): Promise<NewApiKey> {
   const { requestId, apiKeyId, oldValidForMs } = input;
   const nowMs = deps.clock.nowMs();
-  const old = await deps.orm.read((em) => ownApiKey(em, caller, apiKeyId));
-  requireScopes(caller, old.scopes);
+  const old = await deps.orm.read(async (em) => {
+    const apiKey = await ownApiKey(em, caller, apiKeyId);
+    await requireRights(em, caller, apiKey);
+    return apiKey;
+  });
   const secret = newSecret("fbx");
   const apiKey = makeApiKey({ ...old, secret, hash: hashSecret(deps.pepper, secret), nowMs });
   const { isFirst, result } = await requestOnce(
@@ -54,6 +60,9 @@ export async function rotateApiKey(
     },
     apiKey.id,
     async (em) => {
+      if (old.expireTimeMs !== undefined && old.expireTimeMs <= nowMs) {
+        throw new AppError("API_KEY_NOT_FOUND", "The key has expired. Make a new one instead.");
+      }
       const isEnded = await changeApiKey(em, old.id, endOf(old, oldValidForMs, nowMs), nowMs);
       if (!isEnded) throw new AppError("API_KEY_NOT_FOUND");
       await insertApiKey(em, apiKey);

@@ -92,9 +92,10 @@ export function toProtoAnswer(
   if (answer.kind === "deny") {
     return { decision: Decision.DENY, reason: ErrorReason[answer.reason], ...money };
   }
-  const { lease, isFinal, added, addedUnits } = answer;
+  const { lease, isFinal, added, addedUnits, whyNoMore } = answer;
   return {
     decision: Decision.ALLOW,
+    reason: ErrorReason[whyNoMore],
     lease: toProtoLease(lease, { currencyCode, holders: wallet.openLeases, isFinal }),
     added: toMoney(added, currencyCode),
     addedUnits,

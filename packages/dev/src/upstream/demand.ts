@@ -3,7 +3,7 @@ import { parseScenario, type Scenario } from "./scenario.ts";
 
 /** What one call asks of the demo upstream, dialect apart. */
 export type Demand = {
-  /** The requested model without the scenario behind its first colon: what the answer reports. */
+  /** As requested, which is what the answer reports. */
   readonly model: string;
   readonly isStream: boolean;
   /** OpenAI only: whether a stream ends with a usage chunk. */
@@ -24,8 +24,9 @@ export type DemandFault = { readonly fault: string };
 const choicesMax = 128;
 
 /**
- * Reads a request of either dialect. The scenario is the first of: the header `x-demo-scenario`, the model's suffix
- * (`demo-gpt:slow=200`), `metadata.demo_scenario`, and `standing`, the one set for everybody.
+ * Reads a request of either dialect. The scenario is the first of: the header `x-demo-scenario`, `metadata.demo_scenario`, and
+ * `standing`, the one set for everybody. All pass a gateway, which routes and prices by the model's name and would not know one
+ * with a scenario in it.
  */
 export function readDemand(
   body: Buffer,
@@ -40,18 +41,14 @@ export function readDemand(
   if (!Array.isArray(fields.messages) || fields.messages.length === 0) {
     return { fault: "messages: at least one message is required" };
   }
-  const colon = model.indexOf(":");
-  const asked =
-    headers["x-demo-scenario"] ??
-    (colon > 0 ? model.slice(colon + 1) : undefined) ??
-    field(fields.metadata, "demo_scenario");
+  const asked = headers["x-demo-scenario"] ?? field(fields.metadata, "demo_scenario");
   const scenario = asked === undefined ? standing() : parseScenario(String(asked));
   if (scenario === undefined) return { fault: `unknown demo scenario: ${String(asked)}` };
   const choices = count(fields.n) ?? 1;
   if (choices < 1 || choices > choicesMax)
     return { fault: `n must be between 1 and ${choicesMax}` };
   return {
-    model: colon > 0 ? model.slice(0, colon) : model,
+    model,
     isStream: fields.stream === true,
     includesUsage: field(fields.stream_options, "include_usage") === true,
     choices,

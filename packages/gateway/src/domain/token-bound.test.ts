@@ -224,13 +224,7 @@ test("the text of a whole answer is what each dialect generated", () => {
       { message: { content: "b" } },
     ],
   };
-  assert.deepEqual(answerContent("openai", Buffer.from(JSON.stringify(openai))).pieces, [
-    "Grüße",
-    "so",
-    "f",
-    "{}",
-    "b",
-  ]);
+  assert.deepEqual(answerContent("openai", openai).pieces, ["Grüße", "so", "f", "{}", "b"]);
   const anthropic = {
     content: [
       { type: "thinking", thinking: "hm", signature: "x" },
@@ -238,11 +232,6 @@ test("the text of a whole answer is what each dialect generated", () => {
       { type: "tool_use", name: "f", input: { a: 1 } },
     ],
   };
-  assert.deepEqual(answerContent("anthropic", Buffer.from(JSON.stringify(anthropic))).pieces, [
-    "hm",
-    "hi",
-    "f",
-    '{"a":1}',
-  ]);
-  assert.equal(answerContent("openai", Buffer.from("<html>")).textBytes, 0);
+  assert.deepEqual(answerContent("anthropic", anthropic).pieces, ["hm", "hi", "f", '{"a":1}']);
+  assert.equal(answerContent("openai", {}).textBytes, 0);
 });

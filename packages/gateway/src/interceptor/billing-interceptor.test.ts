@@ -183,7 +183,7 @@ test("a client that leaves while it waits is forgotten, and the next in line is 
   const dear = open.interceptor.beforeRequest(
     caller,
     thousand({ minimumNanos: 1_000_000n }),
-    leaving.signal,
+    () => leaving.signal,
   );
   const refused = refusal(Promise.resolve(dear));
   const behind = before(open, thousand({ worstCaseNanos: 400_000n }));
@@ -214,18 +214,34 @@ test("free units come first; a call is wholly free or wholly paid", async (t) =>
   ]);
 });
 
-test("an account without money is served while its free units last", async (t) => {
-  const billing = new FakeBilling();
-  billing.credit("acc", 0n, 3);
-  const open = await opened(t, billing);
-  for (let n = 0; n < 3; n++) {
-    const hold = await before(open);
-    assert.equal(hold.isFree, true);
-    await hold.settle(delivered(10));
-  }
-  assert.equal((await refusal(before(open))).reason, "INSUFFICIENT_BALANCE");
-  await open.close(soon());
-});
+for (const [credited, reason] of [
+  [0n, "INSUFFICIENT_QUOTA"],
+  [1n, "INSUFFICIENT_BALANCE"],
+] as const) {
+  test(`with ${credited} credited it is ${reason} when free units end, whether Billing is asked or not`, async (t) => {
+    const billing = new FakeBilling();
+    billing.credit("acc", credited, 3);
+    const open = await opened(t, billing);
+    for (let n = 0; n < 3; n++) {
+      const hold = await before(open);
+      assert.equal(hold.isFree, true);
+      await hold.settle(delivered(10));
+    }
+    const asks = billing.asks.length;
+    assert.equal((await refusal(before(open))).reason, reason);
+    assert.equal(
+      billing.asks.length,
+      asks,
+      "the grant of the last units said that there are no more",
+    );
+    await open.clock.advance(300);
+    assert.equal((await refusal(before(open))).reason, reason);
+    assert.equal(billing.asks.length, asks + 1);
+    assert.equal((await refusal(before(open))).reason, reason);
+    assert.equal(billing.asks.length, asks + 1, "a denial is remembered");
+    await open.close(soon());
+  });
+}
 
 test("an answer that was lost is asked for again, the very same, and grants once", async (t) => {
   const billing = new FakeBilling();

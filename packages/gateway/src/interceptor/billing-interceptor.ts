@@ -27,13 +27,13 @@ export type BillingInterceptor = {
    *
    * Refuses, thrown or rejected alike, with an AppError: INSUFFICIENT_BALANCE, INSUFFICIENT_QUOTA, ACCOUNT_IN_DEBT,
    * BUDGET_EXCEEDED, ACCOUNT_NOT_FOUND, TOO_MANY_WAITING, BILLING_UNAVAILABLE, JOURNAL_FULL, SHUTTING_DOWN, and for a claimed
-   * request id REQUEST_ID_REUSED, REQUEST_IN_PROGRESS, REQUEST_ALREADY_CHARGED; and CLIENT_CLOSED when the signal aborts
-   * while the call waits.
+   * request id REQUEST_ID_REUSED, REQUEST_IN_PROGRESS, REQUEST_ALREADY_CHARGED; and CLIENT_CLOSED when the client leaves
+   * while the call waits: `leaving` is asked for its signal only then.
    */
   beforeRequest(
     caller: BilledCaller,
     call: BilledCall,
-    signal?: AbortSignal,
+    leaving?: () => AbortSignal,
   ): CallHold | Promise<CallHold>;
   /** Charges what the call used; the last byte of the answer waits for it. The same as `hold.settle`. */
   afterRequest(hold: CallHold, outcome: AttemptOutcome): Promise<Receipt>;
@@ -72,26 +72,26 @@ export function createBillingInterceptor(deps: BillingInterceptorDeps): BillingI
     return new CallHold(holdDeps, pool, head, reservation);
   }
 
-  async function waitAndAdmit(admitted: AdmittedCall, signal?: AbortSignal): Promise<CallHold> {
-    return admit(admitted, await book.wait(admitted.pool, admitted.call, signal));
+  async function waitAndAdmit(admitted: AdmittedCall, leaving?: Leaving): Promise<CallHold> {
+    return admit(admitted, await book.wait(admitted.pool, admitted.call, leaving));
   }
 
-  async function claimAndAdmit(admitted: AdmittedCall, signal?: AbortSignal): Promise<CallHold> {
-    const claimed = await reserveAndClaim(deps, admitted, signal);
+  async function claimAndAdmit(admitted: AdmittedCall, leaving?: Leaving): Promise<CallHold> {
+    const claimed = await reserveAndClaim(deps, admitted, leaving);
     return admit(admitted, claimed.reservation, claimed.attemptId);
   }
 
   return {
-    beforeRequest: (caller, call, signal) => {
+    beforeRequest: (caller, call, leaving) => {
       if (isStopping) throw new AppError("SHUTTING_DOWN");
       if (!settlement.isReady) throw new AppError("BILLING_UNAVAILABLE", undefined, retryLater);
       if (!journal.isHealthy) throw new AppError("JOURNAL_FULL", undefined, retryLater);
       const pool = book.poolOf(caller.accountId, call.service);
       const admitted = { caller, call, pool };
-      if (call.claimSha256 !== undefined) return claimAndAdmit(admitted, signal);
+      if (call.claimSha256 !== undefined) return claimAndAdmit(admitted, leaving);
       const reservation = book.tryReserve(pool, call);
       return reservation === undefined
-        ? waitAndAdmit(admitted, signal)
+        ? waitAndAdmit(admitted, leaving)
         : admit(admitted, reservation);
     },
     afterRequest: (hold, outcome) => hold.settle(outcome),
@@ -104,6 +104,7 @@ export function createBillingInterceptor(deps: BillingInterceptorDeps): BillingI
   };
 }
 
+type Leaving = () => AbortSignal;
 type AdmittedCall = ClaimedCall & { readonly caller: BilledCaller; readonly call: BilledCall };
 
 const noLease = Buffer.alloc(0);

@@ -34,7 +34,7 @@ export type ClaimedReservation = {
 export async function reserveAndClaim(
   deps: ReserveAndClaimDeps,
   { caller, call, pool }: ClaimedCall,
-  signal: AbortSignal | undefined,
+  leaving: (() => AbortSignal) | undefined,
 ): Promise<ClaimedReservation> {
   const { book, claims } = deps;
   const { requestId, claimSha256: sha256 } = call;
@@ -44,8 +44,9 @@ export async function reserveAndClaim(
     attemptId: newUuid(),
     ...(sha256 === undefined ? {} : { sha256 }),
   };
-  const leaving = new AbortController();
-  const left = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
+  const refused = new AbortController();
+  const left = () =>
+    AbortSignal.any([refused.signal, ...(leaving === undefined ? [] : [leaving()])]);
   const claiming = claims.claim(claim);
   const reserving = Promise.resolve(book.tryReserve(pool, call) ?? book.wait(pool, call, left));
   // Looked at after the claim, which may take longer.
@@ -57,7 +58,7 @@ export async function reserveAndClaim(
     attemptId = undefined;
     if (!deps.allowOnError || !isUnavailable(error)) {
       reserving.then((unused) => book.end(pool, unused, nothingUsed)).catch(() => undefined);
-      leaving.abort();
+      refused.abort();
       throw error;
     }
   }

@@ -42,12 +42,17 @@ export type Admission = {
 
 /**
  * Reserves the most that a call can cost, and lowers its output limit when that is more than there is. The size of the body
- * bounds the prompt for next to nothing; the tokenizer is asked only when that bound does not fit.
+ * bounds the prompt for next to nothing; the tokenizer is asked only when that bound does not fit. `leaving` is asked for the
+ * client's signal only when the call has to wait for a grant.
  *
  * Errors: INSUFFICIENT_BALANCE and the other denials of CheckQuota; the three of a claimed request id; BILLING_UNAVAILABLE,
- * JOURNAL_FULL, TOO_MANY_WAITING.
+ * JOURNAL_FULL, TOO_MANY_WAITING; CLIENT_CLOSED when the client leaves while it waits.
  */
-export async function checkQuota(deps: CheckQuotaDeps, arrival: Arrival): Promise<Admission> {
+export async function checkQuota(
+  deps: CheckQuotaDeps,
+  arrival: Arrival,
+  leaving: () => AbortSignal,
+): Promise<Admission> {
   const { parsed, limits } = arrival.call;
   const inputTokens = inputBoundByBytes(parsed, limits);
   const outputTokens = outputBound(parsed, limits);
@@ -56,13 +61,13 @@ export async function checkQuota(deps: CheckQuotaDeps, arrival: Arrival): Promis
   const { holder } = arrival;
   let hold: Hold;
   try {
-    const held = quota.beforeRequest(holder, billed);
+    const held = quota.beforeRequest(holder, billed, leaving);
     hold = held instanceof Promise ? await held : held;
   } catch (error) {
     const counted = isShort(error) ? countPrompt(deps, arrival, inputTokens) : undefined;
     if (counted === undefined) throw error;
     const tight = billedCall(arrival, { inputTokens: counted, outputTokens });
-    hold = await quota.beforeRequest(holder, tight);
+    hold = await quota.beforeRequest(holder, tight, leaving);
     return admit(arrival, hold, { inputTokens: counted, outputTokens });
   }
   if (!hold.isClamped) {

@@ -10,5 +10,9 @@ export type Hold = Pick<
 /** The billing interceptor as the steps see it. */
 export type Quota = {
   /** See `BillingInterceptor`: at once when a lease covers the call; refuses with an AppError. */
-  beforeRequest(caller: BilledCaller, call: BilledCall): Hold | Promise<Hold>;
+  beforeRequest(
+    caller: BilledCaller,
+    call: BilledCall,
+    leaving: () => AbortSignal,
+  ): Hold | Promise<Hold>;
 };

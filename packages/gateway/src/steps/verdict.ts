@@ -1,8 +1,9 @@
 import type { Reason } from "@farebox/kit/reasons";
 import { noUsage, type Usage } from "@farebox/pricing/usage";
 import { answerContent } from "../domain/answer-content.ts";
-import type { ParsedCall } from "../domain/call.ts";
-import { estimateUsage } from "../domain/estimate.ts";
+import type { Dialect, ParsedCall } from "../domain/call.ts";
+import { parseCutJson } from "../domain/cut-json.ts";
+import { type Delivered, estimateUsage } from "../domain/estimate.ts";
 import { objectOf, parseJson } from "../domain/json-value.ts";
 import type { Tokenizers } from "../domain/tokenizers.ts";
 import type { UsageReport } from "../domain/usage-report.ts";
@@ -47,11 +48,7 @@ function plainVerdict(tokenizers: Tokenizers, call: ParsedCall, answer: Upstream
   if (isError || kept.length === 0) {
     return { ...nothing("failed", "UPSTREAM_UNAVAILABLE"), upstreamId: upstreamId ?? "" };
   }
-  const content = answerContent(call.dialect, kept);
-  // An answer that is no JSON, or was cut inside it, still went to the client: its text as it stands is what was delivered.
-  const isWhole =
-    content.textBytes > 0 || objectOf(parseJson(kept.toString("latin1"))) !== undefined;
-  const delivered = isWhole ? content : { pieces: [kept.toString("utf8")], textBytes: kept.length };
+  const { isWhole, delivered } = deliveredBy(call.dialect, kept);
   return {
     state: isWhole ? "succeeded" : "failed",
     usage: estimateUsage(tokenizers, { call, delivered }),
@@ -61,6 +58,17 @@ function plainVerdict(tokenizers: Tokenizers, call: ParsedCall, answer: Upstream
     errorReason: isWhole ? undefined : "UPSTREAM_UNAVAILABLE",
     malformed: report.kind === "malformed" ? report.why : undefined,
   };
+}
+
+/** What an answer without a usage delivered. One that was cut inside its JSON delivered the texts that stand in it. */
+function deliveredBy(dialect: Dialect, body: Buffer): { isWhole: boolean; delivered: Delivered } {
+  const text = body.toString("utf8");
+  const whole = objectOf(parseJson(text));
+  const root = whole ?? objectOf(parseCutJson(text));
+  // What is no JSON at all still went to the client: its text as it stands is what was delivered.
+  const delivered =
+    root === undefined ? { pieces: [text], textBytes: body.length } : answerContent(dialect, root);
+  return { isWhole: whole !== undefined, delivered };
 }
 
 function streamVerdict(
@@ -170,10 +178,11 @@ function reported(
   };
 }
 
-/** A 200 that is an error all the same. Looked for only where the word stands. */
+/** A 200 that is an error all the same, cut or whole. Looked for only where the word stands. */
 function isErrorBody(body: Buffer): boolean {
   if (!body.includes('"error"')) return false;
-  const root = objectOf(parseJson(body.toString("latin1")));
+  const text = body.toString("latin1");
+  const root = objectOf(parseJson(text) ?? parseCutJson(text));
   const error = root?.error;
   return error !== undefined && error !== null && error !== false;
 }

@@ -2,6 +2,7 @@ import { AppError } from "@farebox/kit/app-error";
 import { systemClock } from "@farebox/kit/clock";
 import { formatNanos } from "@farebox/kit/money";
 import { listen } from "@farebox/kit/ops-server";
+import type { Reason } from "@farebox/kit/reasons";
 import { charge } from "@farebox/pricing/charge";
 import { compilePrice } from "@farebox/pricing/compiled-price";
 import { parsePrice } from "@farebox/pricing/price";
@@ -45,6 +46,8 @@ export type ProxyUnderTest = AsyncDisposable & {
   readonly settled: SettledCall[];
   readonly checkpoints: { readonly outputTokens: number }[];
   readonly failures: unknown[];
+  /** Why calls were refused, in order. */
+  readonly refused: Reason[];
   /** Resolves when so many calls have been settled. */
   settledCount(count: number): Promise<void>;
   /** What the account has. Reservations come out of it, and return to it. */
@@ -61,6 +64,8 @@ export async function startProxy(
   options: {
     readonly holder?: Partial<AccessEntry>;
     readonly deps?: Partial<ProxyDeps>;
+    /** Instead of the account in memory. */
+    readonly quota?: Quota;
     readonly rename?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<ProxyUnderTest> {
@@ -69,6 +74,7 @@ export async function startProxy(
   const settled: SettledCall[] = [];
   const checkpoints: { readonly outputTokens: number }[] = [];
   const failures: unknown[] = [];
+  const refused: Reason[] = [];
   const quota: Quota = {
     beforeRequest: (_caller, call) => {
       const { hold, end } = reserve(under, call);
@@ -96,7 +102,7 @@ export async function startProxy(
   const events: ProxyDeps["events"] & { ended(): void; usageMalformed(): void } = {
     ended: () => undefined,
     usageMalformed: () => undefined,
-    refused: () => undefined,
+    refused: (_id, { reason }) => void refused.push(reason),
     failed: (_id, error) => failures.push(error),
   };
   const base = { base_url: upstream.url, price_provider: "test", rename: options.rename ?? {} };
@@ -147,7 +153,7 @@ export async function startProxy(
     answerBytesMax: 1 << 20,
     bodyBytesMax: 1 << 20,
     topUpUrl: "https://pay.example.com",
-    billing: { quota, tokenizers: await loadTokenizers(), clock, events },
+    billing: { quota: options.quota ?? quota, tokenizers: await loadTokenizers(), clock, events },
     ...options.deps,
   };
   const lists = createModelLists({
@@ -172,6 +178,7 @@ export async function startProxy(
     settled,
     checkpoints,
     failures,
+    refused,
     drain: server.drain,
     settledCount: async (count: number) => {
       while (settled.length < count) {

@@ -4,7 +4,10 @@ import { create } from "@bufbuild/protobuf";
 import { AppError } from "@farebox/kit/app-error";
 import { createLogger } from "@farebox/kit/logger";
 import { type FakeClock, fakeClock } from "@farebox/kit/testing/clock";
-import { CheckQuotaResultSchema } from "@farebox/proto/farebox/billing/v1/billing_service";
+import {
+  CheckQuotaResultSchema,
+  Decision,
+} from "@farebox/proto/farebox/billing/v1/billing_service";
 import { ErrorReason } from "@farebox/proto/farebox/common/v1/error_reason";
 import fc from "fast-check";
 import { FakeBilling } from "../../../testing/fake-billing.ts";
@@ -228,6 +231,52 @@ test("more calls than the bound are told to come back, and those in line keep th
   assert.equal(pool.waiting.length, 1000);
   book.stop(new AppError("SHUTTING_DOWN"));
   assert.ok((await settled).every((it) => it.status === "rejected"));
+});
+
+test("whoever is behind a client that leaves while it waits for money to return is asked for at once", async () => {
+  const clock = fakeClock();
+  const asks: TravellingAsk[] = [];
+  const book = openBook({ ask: (ask) => asks.push(ask) }, clock, currentEpoch(clock));
+  const pool = book.poolOf("acc", "llm");
+  const answer = (decision: Decision, lease: object, available: bigint) =>
+    asks.at(-1)?.answered(
+      create(CheckQuotaResultSchema, {
+        response: {
+          decision,
+          available: { amountNanos: available },
+          lease: { id: `lse_${"1".repeat(32)}`, epoch: 1n, holders: 1, ...lease },
+        },
+      }),
+    );
+  const dear = { worstCaseNanos: 100n, minimumNanos: 100n, worstCaseUnits: 1 };
+  const cheap = { worstCaseNanos: 10n, minimumNanos: 10n, worstCaseUnits: 1 };
+  const running = book.wait(pool, dear);
+  asks[0]?.request();
+  answer(Decision.ALLOW, { granted: { amountNanos: 100n } }, 0n);
+  await running;
+  const leaving = new AbortController();
+  const first = book.wait(pool, dear, () => leaving.signal);
+  asks.at(-1)?.request();
+  const behind = book.wait(pool, cheap);
+  answer(Decision.DENY, {}, 20n);
+  const asked = asks.length;
+  leaving.abort();
+  await assert.rejects(first, { reason: "CLIENT_CLOSED" });
+  assert.equal(asks.length, asked + 1);
+  book.stop(new AppError("SHUTTING_DOWN"));
+  await assert.rejects(behind, { reason: "SHUTTING_DOWN" });
+});
+
+test("a client that has left before it would wait takes no place in line", async () => {
+  const clock = fakeClock();
+  const book = openBook({ ask: () => undefined }, clock, currentEpoch(clock));
+  const pool = book.poolOf("acc", "llm");
+  const need = { worstCaseNanos: 1n, minimumNanos: 1n, worstCaseUnits: 1 };
+  await assert.rejects(
+    book.wait(pool, need, () => AbortSignal.abort()),
+    { reason: "CLIENT_CLOSED" },
+  );
+  assert.equal(pool.waiting.length, 0);
 });
 
 // biome-ignore format: a decision table is read by column

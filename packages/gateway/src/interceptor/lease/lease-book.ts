@@ -94,16 +94,16 @@ export class LeaseBook {
 
   /**
    * Waits for a grant, in order of arrival. Rejects with the AppError to answer the client with, or with CLIENT_CLOSED when
-   * the signal aborts first.
+   * the signal aborts first, which is asked for only when there is a wait.
    */
-  async wait(pool: QuotaPool, need: CallNeed, signal?: AbortSignal): Promise<Reservation> {
+  async wait(pool: QuotaPool, need: CallNeed, leaving?: Leaving): Promise<Reservation> {
     const nowMs = this.#nowMs();
     const { denial } = pool;
     if (denial !== undefined && nowMs < denial.untilMs && pool.waiting.length === 0) {
       const rest = this.#spendable(pool) && coverFirst(pool, need, denial);
       if (rest !== undefined) return this.#waited(pool, need, rest);
       if (!isWorthAsking(pool, need, denial)) {
-        if (mayComeBack(pool, need)) return this.#enqueue(pool, need, { denial, signal });
+        if (mayComeBack(pool, need)) return this.#enqueue(pool, need, { denial, leaving });
         this.figures.denied++;
         throw deniedError(pool, denial);
       }
@@ -114,7 +114,7 @@ export class LeaseBook {
       return this.#serveWithoutBilling(pool, need);
     }
     if (pool.waiting.length >= waitingMax) throw this.#tooMany();
-    return this.#enqueue(pool, need, { denial: undefined, signal });
+    return this.#enqueue(pool, need, { denial: undefined, leaving });
   }
 
   /** Ends a reservation with what was used, and lets those who wait have the rest. */
@@ -196,7 +196,7 @@ export class LeaseBook {
     return reservation;
   }
 
-  #enqueue(pool: QuotaPool, need: CallNeed, { denial, signal }: WaitTerms): Promise<Reservation> {
+  #enqueue(pool: QuotaPool, need: CallNeed, { denial, leaving }: WaitTerms): Promise<Reservation> {
     const { promise, resolve, reject } = Promise.withResolvers<Reservation>();
     const nowMs = this.#nowMs();
     const call: WaitingCall = {
@@ -220,7 +220,9 @@ export class LeaseBook {
     pool.waiting.push(call);
     this.#waitingPools.add(pool);
     if (denial === undefined) this.#asker.ask(pool);
-    signal?.addEventListener("abort", () => this.#leave(pool, call), { once: true });
+    const signal = leaving?.();
+    if (signal?.aborted) this.#leave(pool, call);
+    else signal?.addEventListener("abort", () => this.#leave(pool, call), { once: true });
     return promise;
   }
 
@@ -229,7 +231,10 @@ export class LeaseBook {
     if (at === -1) return;
     pool.waiting.splice(at, 1);
     call.refuse(new AppError("CLIENT_CLOSED"));
-    if (at === 0) this.#serve(pool);
+    if (at !== 0) return;
+    this.#serve(pool);
+    // The one in front may have been all that kept the next from being asked for.
+    this.resume(pool);
   }
 
   /** Gives a call that waited for money to come back whatever did. */
@@ -262,7 +267,8 @@ export class LeaseBook {
   }
 }
 
-type WaitTerms = { readonly denial: Denial | undefined; readonly signal: AbortSignal | undefined };
+type Leaving = () => AbortSignal;
+type WaitTerms = { readonly denial: Denial | undefined; readonly leaving: Leaving | undefined };
 
 function isDenial({ reason }: AppError): boolean {
   return reason !== "BILLING_UNAVAILABLE" && reason !== "CLIENT_CLOSED";

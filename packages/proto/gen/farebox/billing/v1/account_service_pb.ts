@@ -1055,7 +1055,8 @@ export const AccountService: GenService<{
   },
   /**
    * CreateApiKey makes a key and shows its secret once. Repeated with the same request_id it answers the key without the
-   * secret. A caller can only give scopes that it holds itself.
+   * secret. A key can only make keys that reach no further than itself: its scopes, its models, its expire_time or sooner;
+   * leaving models or expire_time out asks for all models and no end. Services and administrators may make any.
    * Errors: INVALID_ARGUMENT, ACCOUNT_NOT_FOUND, PERMISSION_DENIED, REQUEST_ID_REUSED.
    *
    * @generated from rpc farebox.billing.v1.AccountService.CreateApiKey
@@ -1066,8 +1067,9 @@ export const AccountService: GenService<{
     output: typeof CreateApiKeyResponseSchema;
   },
   /**
-   * UpdateApiKey switches a key off or on again. It takes effect everywhere within a second.
-   * Errors: API_KEY_NOT_FOUND, INVALID_ARGUMENT.
+   * UpdateApiKey switches a key off or on again. It takes effect everywhere within a second. A key can switch on only keys
+   * that reach no further than itself, as in CreateApiKey, and switch off any of its account.
+   * Errors: API_KEY_NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT.
    *
    * @generated from rpc farebox.billing.v1.AccountService.UpdateApiKey
    */
@@ -1077,8 +1079,10 @@ export const AccountService: GenService<{
     output: typeof UpdateApiKeyResponseSchema;
   },
   /**
-   * RotateApiKey makes a new secret with the same rights; the old one works until old_valid_for has passed.
-   * Errors: API_KEY_NOT_FOUND, REQUEST_ID_REUSED.
+   * RotateApiKey makes a new key, with a new secret, of the same rights, state and expire_time; the old one works until
+   * old_valid_for has passed. A disabled key's new one is disabled too, until UpdateApiKey switches it on; a revoked or
+   * expired key cannot be rotated. A key can rotate only keys that reach no further than itself, as in CreateApiKey.
+   * Errors: API_KEY_NOT_FOUND, PERMISSION_DENIED, REQUEST_ID_REUSED.
    *
    * @generated from rpc farebox.billing.v1.AccountService.RotateApiKey
    */

@@ -175,7 +175,9 @@ export type CheckQuotaResponse = Message<"farebox.billing.v1.CheckQuotaResponse"
   decision: Decision;
 
   /**
-   * Why not; unset when allowed.
+   * Why not. When allowed, why an ask that finds nothing more would be denied, so that whoever holds the last of it can say
+   * so without asking. INSUFFICIENT_QUOTA for an account without credit of a service with a free quota, INSUFFICIENT_BALANCE
+   * for any other, ACCOUNT_IN_DEBT at the overdraft limit.
    *
    * @generated from field: farebox.common.v1.ErrorReason reason = 2;
    */

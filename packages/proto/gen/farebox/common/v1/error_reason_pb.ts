@@ -86,7 +86,8 @@ export const ErrorReason = {
   UNAUTHENTICATED: 9002,
 
   /**
-   * The credential is good but lacks the scope the method needs. Metadata "scope" names it.
+   * The credential is good but does not reach so far. Metadata "scope" names the scope it lacks, or "field" what asks for
+   * more than it has.
    *
    * @generated from enum value: ERROR_REASON_PERMISSION_DENIED = 9003;
    */
@@ -142,7 +143,7 @@ export const ErrorReason = {
   INSUFFICIENT_BALANCE: 10001,
 
   /**
-   * The free quota of the service is used up and the call cannot be paid otherwise.
+   * The account lives on the free quota of the service, no money being credited to it, and the quota is used up.
    *
    * @generated from enum value: ERROR_REASON_INSUFFICIENT_QUOTA = 10002;
    */
@@ -303,7 +304,8 @@ export const ErrorReason = {
   MODEL_NOT_ALLOWED: 40003,
 
   /**
-   * A call with the same x-request-id is still in flight.
+   * A call with the same x-request-id is still in flight, or was answered within the last moments and is not settled yet.
+   * Repeated after retry-after, one second, the latter is REQUEST_ALREADY_CHARGED.
    *
    * @generated from enum value: ERROR_REASON_REQUEST_IN_PROGRESS = 40004;
    */
