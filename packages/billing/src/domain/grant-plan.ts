@@ -233,11 +233,13 @@ function remember(work: Work, ask: LeaseAsk, granted: Omit<PriorAsk, "sha256">):
   work.keys.push({ ask, prior });
 }
 
+/** The lease as it stands; one that ended so long ago that it is no longer kept cannot be told of, and moves nothing. */
 function replayOf(work: Work, prior: Prior | undefined): AskAnswer {
   if (prior === undefined) throw new Error("a replay has a prior");
   const { added, addedUnits, leaseId } = prior;
   const { wallet } = work;
-  const lease = leaseOf(work, leaseId);
+  const lease = work.leases.get(leaseId);
+  if (lease === undefined) return { kind: "refuse", reason: "LEASE_NOT_FOUND" };
   return { kind: "grant", isReplay: true, lease, added, addedUnits, isFinal: false, wallet };
 }
 
