@@ -99,6 +99,18 @@ export const billingVariables = {
     default: "90",
     doc: "How many days transactions are kept; 0 keeps them for ever. Hourly sums are always kept.",
   },
+  leaseRetentionDays: {
+    name: "LEASE_RETENTION_DAYS",
+    parse: int(0, 3_650),
+    default: "7",
+    doc: "How many days a lease is kept after it ended, and a lost gateway's session; 0 keeps them for ever.",
+  },
+  requestIdRetentionDays: {
+    name: "REQUEST_ID_RETENTION_DAYS",
+    parse: int(0, 3_650),
+    default: "400",
+    doc: "How many days a client's x-request-id keeps its call from being made again; 0 keeps it for ever.",
+  },
   priceSync: {
     name: "PRICE_SYNC",
     parse: enumOf("off", "openrouter"),

@@ -14,6 +14,7 @@ import { settleItems } from "./operations/settle-items.ts";
 import { createSettleQueue, type SettleQueue } from "./operations/settle-queue.ts";
 import { createPartitionEvents, type PartitionEvents } from "./partition-events.ts";
 import type { LiveCatalogue } from "./prices/live-catalogue.ts";
+import { createPruneEvents, type PruneEvents } from "./prune-events.ts";
 import { createReconcileEvents, type ReconcileEvents } from "./reconcile-events.ts";
 import { createItemDecoder, type DecodeItem } from "./rpc/decode-usage-item.ts";
 import { createSettleCodec, type SettleCodec } from "./rpc/settle-codec.ts";
@@ -26,7 +27,7 @@ export type Engine = PriceChargeDeps & {
   readonly clock: Clock;
   readonly facts: AccountFactsCache;
   readonly prices: SnapshotPrices;
-  readonly events: MoneyEvents & LeaseEvents & PartitionEvents & ReconcileEvents;
+  readonly events: MoneyEvents & LeaseEvents & PartitionEvents & ReconcileEvents & PruneEvents;
   readonly asks: AskQueue;
   readonly closes: CloseQueue;
   readonly settles: SettleQueue;
@@ -34,6 +35,8 @@ export type Engine = PriceChargeDeps & {
   readonly decodeItem: DecodeItem;
   readonly oldestKeptDayMs: () => number;
   readonly retentionDays: number;
+  readonly leaseRetentionDays: number;
+  readonly requestIdRetentionDays: number;
   readonly leaseValidForMs: number;
   readonly leaseSuspectMsMax: number;
 };
@@ -56,6 +59,7 @@ export function createEngine(deps: {
     ...createMoneyEvents(deps),
     ...createLeaseEvents(deps),
     ...createPartitionEvents(deps),
+    ...createPruneEvents(deps),
     ...createReconcileEvents({ ...deps, nowMs: clock.nowMs }),
   };
   const autoCreateCurrency = config.autoCreateAccounts ? autoCreatedCurrency : undefined;
@@ -80,6 +84,8 @@ export function createEngine(deps: {
     },
     oldestKeptDayMs: oldestKept,
     retentionDays: config.usageRetentionDays,
+    leaseRetentionDays: config.leaseRetentionDays,
+    requestIdRetentionDays: config.requestIdRetentionDays,
     leaseValidForMs: config.leaseValidForMs,
     leaseSuspectMsMax: config.leaseSuspectMaxMs,
   };

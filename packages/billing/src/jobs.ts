@@ -1,20 +1,26 @@
 import { countDeadLetters } from "./operations/count-dead-letters.ts";
 import { type KeepPartitionsDeps, keepPartitions } from "./operations/keep-partitions.ts";
 import { createKeepReconciled, type KeepReconciledDeps } from "./operations/keep-reconciled.ts";
+import { createPruneEnded, type PruneEndedDeps } from "./operations/prune-ended.ts";
 import { createSweepSessions, type SweepSessionsDeps } from "./operations/sweep-sessions.ts";
 import {
   createSweepStrictLeases,
   type SweepStrictLeasesDeps,
 } from "./operations/sweep-strict-leases.ts";
 import type { PartitionEvents } from "./partition-events.ts";
+import type { PruneEvents } from "./prune-events.ts";
 import type { ReconcileEvents } from "./reconcile-events.ts";
 import type { Job } from "./start-jobs.ts";
 
 export type JobsTableDeps = Omit<
-  SweepSessionsDeps & SweepStrictLeasesDeps & KeepPartitionsDeps & KeepReconciledDeps,
+  SweepSessionsDeps &
+    SweepStrictLeasesDeps &
+    KeepPartitionsDeps &
+    KeepReconciledDeps &
+    PruneEndedDeps,
   "events" | "periodMs"
 > & {
-  readonly events: SweepSessionsDeps["events"] & PartitionEvents & ReconcileEvents;
+  readonly events: SweepSessionsDeps["events"] & PartitionEvents & ReconcileEvents & PruneEvents;
   /** Ends credit grants whose time is up, a bounded number a run. */
   readonly expireGrants: (signal: AbortSignal) => Promise<void>;
 };
@@ -36,6 +42,7 @@ export function createJobs(deps: JobsTableDeps): readonly Job[] {
     { name: "sweep_sessions", periodMs: sessions.periodMs, run: createSweepSessions(sessions) },
     { name: "expire_grants", periodMs: 5 * secondMs, run: deps.expireGrants },
     { name: "keep_reconciled", periodMs: minuteMs, run: keepReconciled },
+    { name: "prune_ended", periodMs: 10 * secondMs, run: createPruneEnded(deps) },
     { name: "count_dead_letters", periodMs: minuteMs, run: () => countDeadLetters(deps) },
     {
       name: "keep_partitions",

@@ -5,11 +5,15 @@ import { Migrator } from "@mikro-orm/migrations";
 import { MikroORM } from "@mikro-orm/mysql";
 import type { RowDataPacket } from "mysql2/promise";
 import { Migration20261121000001_initial } from "../migrations/Migration20261121000001_initial.ts";
+import { Migration20261126000001_account_proof } from "../migrations/Migration20261126000001_account_proof.ts";
+import { Migration20261126000002_newest_price } from "../migrations/Migration20261126000002_newest_price.ts";
 import { readMigrateConfig } from "./config.ts";
 
 /** Every migration, oldest first. A new one is added at the end, and none is ever changed once it has been released. */
 const migrationsList = [
   { name: "Migration20261121000001_initial", class: Migration20261121000001_initial },
+  { name: "Migration20261126000001_account_proof", class: Migration20261126000001_account_proof },
+  { name: "Migration20261126000002_newest_price", class: Migration20261126000002_newest_price },
 ];
 
 const lockSecondsMax = 120;

@@ -237,6 +237,7 @@ function remember(work: Work, ask: LeaseAsk, granted: Omit<PriorAsk, "sha256">):
   work.keys.push({ ask, prior });
 }
 
+<<<<<<< HEAD
 function whyNoMoreOf({ wallet }: Work, period: UnitPeriod | undefined): DenyReason {
   return reasonToDeny({ wallet, unitsAvailable: period?.available });
 }
@@ -249,6 +250,16 @@ function replayOf(work: Work, prior: Prior | undefined, period: UnitPeriod | und
   const whyNoMore = whyNoMoreOf(work, period);
   const granted = { lease, added, addedUnits, isFinal: false, whyNoMore, wallet };
   return { kind: "grant", isReplay: true, ...granted };
+=======
+/** The lease as it stands; one that ended so long ago that it is no longer kept cannot be told of, and moves nothing. */
+function replayOf(work: Work, prior: Prior | undefined): AskAnswer {
+  if (prior === undefined) throw new Error("a replay has a prior");
+  const { added, addedUnits, leaseId } = prior;
+  const { wallet } = work;
+  const lease = work.leases.get(leaseId);
+  if (lease === undefined) return { kind: "refuse", reason: "LEASE_NOT_FOUND" };
+  return { kind: "grant", isReplay: true, lease, added, addedUnits, isFinal: false, wallet };
+>>>>>>> robust-b
 }
 
 function leaseOf(work: Work, id: string): Lease {

@@ -2,6 +2,7 @@ import { minNanos } from "@farebox/kit/money";
 import type { Drift } from "../domain/account-laws.ts";
 import type { ReconcileEvents } from "../reconcile-events.ts";
 import { readAccountPage, readMovedAccounts } from "../store/account-pages.ts";
+import { recordProofs } from "../store/account-proof-store.ts";
 import { type ReconcileAccountsDeps, reconcileAccounts } from "./reconcile-accounts.ts";
 
 export type KeepReconciledDeps = ReconcileAccountsDeps & { readonly events: ReconcileEvents };
@@ -15,6 +16,8 @@ const attemptsPerRun = 500_000n;
 const attemptsPerAccount = 200n;
 /** How many accounts with drift are remembered, so that the gauge falls only when they are well again. */
 const driftingMax = 10_000;
+/** Below it, no list of drifts has been cut. */
+const driftsWhole = 1_000;
 /** How many of them are looked at again by one run. */
 const recheckedMax = 100;
 /** How far back a run looks for moves beyond the one before it: later than any transaction can still commit. */
@@ -23,7 +26,8 @@ const overlapMs = 3_600_000;
 /**
  * Makes the job that keeps proving that the money adds up. Each run looks at the accounts that moved, and at those that
  * did not add up before; and goes on with a deep pass over all accounts, as far as its budget of attempts reaches. An
- * account larger than the budget is read whole, and the pass pauses until it is worked off.
+ * account larger than the budget is read whole, and the pass pauses until it is worked off. What a deep look proves is
+ * recorded: leases are only forgotten after it.
  */
 export function createKeepReconciled(
   deps: KeepReconciledDeps,
@@ -32,9 +36,15 @@ export function createKeepReconciled(
   const pass = { after: "", budget: 0n };
   let sinceMs = deps.clock.nowMs();
   const look = async (accountIds: readonly string[], isDeep: boolean) => {
+    const provedTime = new Date(deps.clock.nowMs());
     const { drifts, attemptsByAccount } = await reconcileAccounts(deps, { accountIds, isDeep });
     if (drifts.length > 0) deps.events.driftsFound(drifts);
     note(drifting, { accountIds, drifts, isDeep });
+    // A list of drifts that may have been cut names not all who drift.
+    if (isDeep && drifts.length < driftsWhole) {
+      const sound = accountIds.filter((id) => drifts.every(({ accountId }) => accountId !== id));
+      await recordProofs(deps.pool, sound, provedTime);
+    }
     return attemptsByAccount;
   };
   return async (signal) => {

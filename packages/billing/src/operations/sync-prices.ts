@@ -4,7 +4,12 @@ import type { Logger } from "@farebox/kit/logger";
 import type { OpenRouterPrices } from "@farebox/pricing/openrouter-prices";
 import type { LiveCatalogue } from "../prices/live-catalogue.ts";
 import type { Orm } from "../store/orm.ts";
-import { insertPriceVersions, newestContents, priceContentSha256 } from "../store/price-store.ts";
+import {
+  insertPriceVersions,
+  newestContents,
+  priceContentSha256,
+  pricedModelKey,
+} from "../store/price-store.ts";
 import { notePriceSync, notePriceSyncError } from "../store/price-sync-store.ts";
 
 export type SyncPricesDeps = {
@@ -37,9 +42,9 @@ export async function syncPrices(
   const nowMs = deps.clock.nowMs();
   const pulled = await pullOrNote(deps, nowMs, signal);
   const changedCount = await deps.orm.write(async (em) => {
-    const known = await newestContents(em, "openrouter");
+    const known = await newestContents(em, "openrouter", pulled.prices);
     const changed = pulled.prices.filter(
-      (price) => known.get(price.model) !== priceContentSha256(price),
+      (price) => known.get(pricedModelKey(price)) !== priceContentSha256(price),
     );
     await insertPriceVersions(
       em,

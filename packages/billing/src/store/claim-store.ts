@@ -3,7 +3,7 @@ import type { RequestClaim, StoredClaim } from "../domain/request-claim.ts";
 import { inChunks } from "./in-chunks.ts";
 import { insertRows } from "./insert-rows.ts";
 import { oneOf } from "./mapping.ts";
-import { quoteHex, quoteText, quoteTime } from "./sql-text.ts";
+import { quoteHex, quoteText, quoteTime, timeText } from "./sql-text.ts";
 import { updateRows } from "./update-rows.ts";
 
 /** Who claims, and when. */
@@ -58,7 +58,7 @@ export async function lockClaims(
   return found;
 }
 
-/** Gives claims to new attempts. */
+/** Gives claims to new attempts, from which on they are kept as long as new ones. */
 export async function takeOverClaims(
   tx: PoolConnection,
   claims: readonly RequestClaim[],
@@ -70,7 +70,7 @@ export async function takeOverClaims(
     inOrder(claims).map((claim) => ({
       keys: [claim.accountId, claim.requestId],
       adds: [],
-      sets: ["IN_FLIGHT", claim.attemptId, by.gatewayId, by.gatewayEpoch],
+      sets: ["IN_FLIGHT", claim.attemptId, by.gatewayId, by.gatewayEpoch, timeText(by.nowMs)],
     })),
   );
 }
@@ -112,6 +112,7 @@ const takeOverShape = {
     { name: "attempt_id", kind: "hex" },
     { name: "gateway_id", kind: "hex" },
     { name: "gateway_epoch", kind: "integer" },
+    { name: "create_time", kind: "time" },
   ],
 } as const;
 

@@ -46,18 +46,46 @@ export async function priceVersionsSince(
   return rows.map(toStoredPrice);
 }
 
-/** The newest version of every model of a source, by model. */
+/**
+ * Hashes of the newest version that a source has stored of each of the models, by `pricedModelKey`; models without one are
+ * left out. One version a model is read, however often its price has changed: grouping would leave it to the server whether
+ * it reads them all.
+ */
 export async function newestContents(
   em: EntityManager,
   source: PriceSource,
+  models: readonly PricedModel[],
 ): Promise<ReadonlyMap<string, string>> {
-  const rows = await em.find(
-    PriceVersionRow,
-    { source },
-    { orderBy: { createTime: "asc", id: "asc" }, fields: ["model", "contentSha256"] },
-  );
-  return new Map(rows.map((row) => [row.model, hexOf(row.contentSha256)]));
+  const found = new Map<string, string>();
+  const batchMax = 200;
+  for (let from = 0; from < models.length; from += batchMax) {
+    const batch = models.slice(from, from + batchMax);
+    const rows: NewestRow[] = await em.execute(
+      batch.map(() => newestSql).join(" UNION ALL "),
+      batch.flatMap(({ provider, model }) => [source, provider, model]),
+    );
+    for (const row of rows) found.set(pricedModelKey(row), row.content_sha256);
+  }
+  return found;
 }
+
+const newestSql = `(SELECT provider, model, LOWER(HEX(content_sha256)) AS content_sha256
+  FROM price_version FORCE INDEX (price_version_newest) WHERE source = ? AND provider = ? AND model = ?
+  ORDER BY create_time DESC, id DESC LIMIT 1)`;
+
+/** A model by the name that a provider lists it under. */
+export type PricedModel = { readonly provider: string; readonly model: string };
+
+/** Names a provider's model among those of a source. */
+export function pricedModelKey(of: PricedModel): string {
+  return `${of.provider} ${of.model}`;
+}
+
+type NewestRow = {
+  readonly provider: string;
+  readonly model: string;
+  readonly content_sha256: string;
+};
 
 /** Stores versions. Nothing that is stored ever changes. */
 export async function insertPriceVersions(

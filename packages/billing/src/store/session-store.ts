@@ -109,6 +109,27 @@ export async function recordAbandoned(
   );
 }
 
+/**
+ * Forgets at most `limit` gateways that were not seen since a time and owe nothing: given up or drained to their last epoch,
+ * with no lease open and no claim in flight. Returns how many. One that comes back begins anew, in epoch 1.
+ */
+export async function deleteLostSessions(
+  db: Queryable,
+  seenBefore: Date,
+  limit: number,
+): Promise<number> {
+  const [result] = await db.query<ResultSetHeader>(
+    `DELETE FROM gateway_session WHERE last_seen_time < ? AND suspect_epoch >= epoch AND drained_epoch >= suspect_epoch
+       AND NOT EXISTS (SELECT 1 FROM lease FORCE INDEX (lease_gateway)
+         WHERE lease.gateway_id = gateway_session.gateway_id AND lease.state IN ('OPEN', 'SUSPECT'))
+       AND NOT EXISTS (SELECT 1 FROM client_request FORCE INDEX (client_request_gateway)
+         WHERE client_request.gateway_id = gateway_session.gateway_id AND client_request.state = 'IN_FLIGHT')
+     LIMIT ?`,
+    [seenBefore, limit],
+  );
+  return result.affectedRows;
+}
+
 const select =
   "SELECT gateway_id, boot_id, epoch, renewals, drained_epoch, suspect_epoch FROM gateway_session";
 

@@ -6,6 +6,13 @@ import type { FaultStack } from "./open-fault-stack.ts";
 
 const faultsShown = 12;
 
+/** What is to be at rest: all that a stack ever served, unless it is said otherwise. */
+export type RestScope = {
+  /** Only these accounts; the upstream's log must hold no calls of others. */
+  readonly accountIds?: readonly string[];
+  readonly timeoutMs?: number;
+};
+
 /**
  * Waits until a stack that nobody calls any more has come to rest, which it must within `timeoutMs`: everything settled,
  * nothing held, and the clients' log, the upstream's log, transactions, leases, ledger and balances in full agreement.
@@ -15,13 +22,14 @@ export async function comeToRest(
   faults: FaultStack,
   calls: readonly CallRecord[],
   deaths: "none" | "some",
-  timeoutMs = 45_000,
+  { accountIds, timeoutMs = 45_000 }: RestScope = {},
 ): Promise<Conservation> {
   let wrong: readonly string[] = [];
   const look = async () => {
     const found = await checkConservation({
       databaseUrl: faults.stack.dev.databaseUrl,
       upstreamUrl: faults.upstreamUrl,
+      ...(accountIds === undefined ? {} : { accountIds }),
     });
     wrong = judgeRest(calls, found, deaths);
     if (found.heldNanos !== 0n) wrong = [...wrong, `${found.heldNanos} nanos are still held`];

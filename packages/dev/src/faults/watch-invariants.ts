@@ -16,9 +16,9 @@ const faultsMax = 100;
 
 /**
  * Reads the books again and again, each time in one consistent snapshot, and judges every law of money: they must hold at
- * every read, during a fault too. While the database is down nothing is read.
+ * every read, during a fault too. While the database is down nothing is read. Looks at these accounts, or at all.
  */
-export function watchInvariants(databaseUrl: string): Watch {
+export function watchInvariants(databaseUrl: string, accountIds?: readonly string[]): Watch {
   const faults: string[] = [];
   let looks = 0;
   let isStopping = false;
@@ -27,7 +27,7 @@ export function watchInvariants(databaseUrl: string): Watch {
       const startedMs = performance.now();
       try {
         const accounts = await openBooks(databaseUrl, (books) =>
-          readAccounts(books, { accountIds: undefined }),
+          readAccounts(books, { accountIds }),
         );
         const found = accounts.flatMap(judgeAccount);
         faults.push(...found.slice(0, faultsMax - faults.length));

@@ -50,6 +50,7 @@ export async function openBilling(
   const opened = await openJournal(settings.journal);
   const { journal, gatewayId, tornBytes, interruptedCount } = opened;
   log.info({ event: "journal.opened", gatewayId, tornBytes, interruptedCount });
+  journal.onFailed = (err) => log.error({ event: "journal.failed", err });
   const epoch = new GatewayEpoch(clock);
   const batcher = new AskBatcher({ ...deps, epoch, gatewayId, deadlineMs: settings.deadlineMs });
   const grace = new GraceBook(settings.allowOnError ? settings.graceNanos : 0n);

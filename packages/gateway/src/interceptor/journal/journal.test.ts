@@ -248,6 +248,41 @@ test("a failed sync ends admission for good, fails what was waiting for it, and 
   assert.equal(syncs, 1);
 });
 
+test("a disk without room for another file ends admission for good, once what fits is durable", async (t) => {
+  const current = { sequence: 1, path: "x", base: 0, length: 0, durableLength: 0, openIntents: 0 };
+  const counts = { syncs: 0, rotations: 0 };
+  const full: JournalFiles = {
+    current,
+    isFull: true,
+    write: (_bytes, length) => {
+      current.length += length;
+    },
+    sync: (done) => {
+      counts.syncs++;
+      current.durableLength = current.length;
+      setImmediate(() => done(null));
+    },
+    rotate: () => {
+      counts.rotations++;
+      return Promise.reject(new Error("ENOSPC: no space left on device, write"));
+    },
+    close: () => Promise.resolve(),
+  };
+  const lock = { release: () => Promise.resolve() };
+  const settings = smallJournal(journalDirectory(t));
+  const journal = new Journal({ settings, lock, writer: full, older: [] });
+  const failures: string[] = [];
+  journal.onFailed = ({ message }) => failures.push(message);
+  await appendOutcome(journal, 1, 1n, appendIntent(journal, 1));
+  const late = appendOutcome(journal, 2, 1n, appendIntent(journal, 2));
+  await assert.rejects(late, { fault: "FAILED", message: /ENOSPC/ });
+  assert.equal(journal.isHealthy, false);
+  await assert.rejects(journal.durable(), { fault: "FAILED" });
+  await journal.close();
+  assert.deepEqual(counts, { syncs: 1, rotations: 1 });
+  assert.equal(failures.length, 1);
+});
+
 test("a second process is refused while the first lives, and takes over when it is gone", async (t) => {
   const directory = journalDirectory(t);
   const child = spawn(process.execPath, [writer, directory], {

@@ -29,6 +29,8 @@ export class Journal {
   readonly figures: JournalFigures = { outcomes: 0, syncs: 0, writes: 0, bytes: 0 };
   /** Called after every sync with the position up to which records are durable. Set by whoever ships. */
   onDurable: (position: number) => void = () => undefined;
+  /** Called once when a write or sync has failed and the journal has ended for good. Set by whoever tells the operator. */
+  onFailed: (failure: JournalError) => void = () => undefined;
   readonly #settings: JournalSettings;
   readonly #lock: JournalParts["lock"];
   readonly #writer: JournalFiles;
@@ -280,6 +282,7 @@ export class Journal {
     this.#isSyncing = false;
     group?.reject(this.#failure);
     this.#group.reject(this.#failure);
+    this.onFailed(this.#failure);
   }
 }
 

@@ -1183,7 +1183,8 @@ export const BillingService: GenService<{
   /**
    * CheckQuota reserves what a call may cost: free units first, then credit grants, then paid balance. A denial is an
    * answer (`decision`), not an error. The same request_id with the same content answers the same lease again and moves
-   * nothing; request ids are kept as long as the ledger. Creates the period's free quota and the balance row on first use.
+   * nothing, until the lease is forgotten some days after its end (LEASE_RETENTION_DAYS, then LEASE_NOT_FOUND); request ids
+   * are kept as long as the ledger. Creates the period's free quota and the balance row on first use.
    * Errors: INVALID_ARGUMENT, ACCOUNT_NOT_FOUND, CURRENCY_MISMATCH, REQUEST_ID_REUSED, LEASE_NOT_FOUND, LEASE_NOT_OPEN,
    * EPOCH_STALE. Fail closed.
    *
@@ -1195,7 +1196,8 @@ export const BillingService: GenService<{
     output: typeof CheckQuotaResponseSchema;
   },
   /**
-   * BatchCheckQuota grants the asks of many accounts in one transaction per account shard, and claims client request ids.
+   * BatchCheckQuota grants the asks of many accounts in one transaction per account shard, and claims client request ids:
+   * a claim is kept for REQUEST_ID_RETENTION_DAYS, and for as long as its call is in flight.
    * One refused ask never undoes another. For gateways.
    * Errors: INVALID_ARGUMENT, EPOCH_STALE; of single asks as CheckQuota. Fail closed.
    *
@@ -1210,6 +1212,7 @@ export const BillingService: GenService<{
    * DeductQuota charges what was used, each charge once by its request_id, however often and late it arrives. A charge above
    * the lease is taken from what is available, then becomes debt: delivered work is always charged. A rejected charge never
    * undoes the others. With `close`, the rest of the lease returns to the account. Request ids are kept as long as the ledger.
+   * A lease that is forgotten (LEASE_RETENTION_DAYS after its end) is LEASE_NOT_FOUND: the charges can be made without it.
    * Errors: INVALID_ARGUMENT, ACCOUNT_NOT_FOUND, LEASE_NOT_FOUND, JOURNAL_BEHIND. Repeat until answered.
    *
    * @generated from rpc farebox.billing.v1.BillingService.DeductQuota
@@ -1220,7 +1223,8 @@ export const BillingService: GenService<{
     output: typeof DeductQuotaResponseSchema;
   },
   /**
-   * ReleaseQuota closes a lease and returns what was not used. Closing a closed lease answers the same again.
+   * ReleaseQuota closes a lease and returns what was not used. Closing a closed lease answers the same again, until it is
+   * forgotten some days after its end (LEASE_RETENTION_DAYS).
    * Errors: INVALID_ARGUMENT, LEASE_NOT_FOUND, JOURNAL_BEHIND. Repeat until answered; an unanswered lease expires.
    *
    * @generated from rpc farebox.billing.v1.BillingService.ReleaseQuota
