@@ -237,29 +237,20 @@ function remember(work: Work, ask: LeaseAsk, granted: Omit<PriorAsk, "sha256">):
   work.keys.push({ ask, prior });
 }
 
-<<<<<<< HEAD
 function whyNoMoreOf({ wallet }: Work, period: UnitPeriod | undefined): DenyReason {
   return reasonToDeny({ wallet, unitsAvailable: period?.available });
 }
 
-function replayOf(work: Work, prior: Prior | undefined, period: UnitPeriod | undefined): AskAnswer {
-  if (prior === undefined) throw new Error("a replay has a prior");
-  const { added, addedUnits, leaseId } = prior;
-  const { wallet } = work;
-  const lease = leaseOf(work, leaseId);
-  const whyNoMore = whyNoMoreOf(work, period);
-  const granted = { lease, added, addedUnits, isFinal: false, whyNoMore, wallet };
-  return { kind: "grant", isReplay: true, ...granted };
-=======
 /** The lease as it stands; one that ended so long ago that it is no longer kept cannot be told of, and moves nothing. */
-function replayOf(work: Work, prior: Prior | undefined): AskAnswer {
+function replayOf(work: Work, prior: Prior | undefined, period: UnitPeriod | undefined): AskAnswer {
   if (prior === undefined) throw new Error("a replay has a prior");
   const { added, addedUnits, leaseId } = prior;
   const { wallet } = work;
   const lease = work.leases.get(leaseId);
   if (lease === undefined) return { kind: "refuse", reason: "LEASE_NOT_FOUND" };
-  return { kind: "grant", isReplay: true, lease, added, addedUnits, isFinal: false, wallet };
->>>>>>> robust-b
+  const whyNoMore = whyNoMoreOf(work, period);
+  const granted = { lease, added, addedUnits, isFinal: false, whyNoMore, wallet };
+  return { kind: "grant", isReplay: true, ...granted };
 }
 
 function leaseOf(work: Work, id: string): Lease {
