@@ -7,6 +7,7 @@ import type { RowDataPacket } from "mysql2/promise";
 import { Migration20261121000001_initial } from "../migrations/Migration20261121000001_initial.ts";
 import { Migration20261126000001_account_proof } from "../migrations/Migration20261126000001_account_proof.ts";
 import { Migration20261126000002_newest_price } from "../migrations/Migration20261126000002_newest_price.ts";
+import { Migration20261126000003_open_grants } from "../migrations/Migration20261126000003_open_grants.ts";
 import { readMigrateConfig } from "./config.ts";
 
 /** Every migration, oldest first. A new one is added at the end, and none is ever changed once it has been released. */
@@ -14,6 +15,7 @@ const migrationsList = [
   { name: "Migration20261121000001_initial", class: Migration20261121000001_initial },
   { name: "Migration20261126000001_account_proof", class: Migration20261126000001_account_proof },
   { name: "Migration20261126000002_newest_price", class: Migration20261126000002_newest_price },
+  { name: "Migration20261126000003_open_grants", class: Migration20261126000003_open_grants },
 ];
 
 const lockSecondsMax = 120;

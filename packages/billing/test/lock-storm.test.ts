@@ -19,7 +19,12 @@ after(() => database[Symbol.asyncDispose]());
 
 /** A pool that tells of every error number that a statement in a transaction is answered with. */
 async function openWatchedPool(lockWaitSecondsMax: number, onErrno: (errno: number) => void) {
-  const pool = openMysql({ url: database.url, connectionsMax: 16, lockWaitSecondsMax });
+  const pool = openMysql({
+    url: database.url,
+    connectionsMax: 16,
+    lockWaitSecondsMax,
+    multipleStatements: true,
+  });
   const connect = pool.getConnection.bind(pool);
   const watched = new WeakSet<PoolConnection>();
   const getConnection = async () => {

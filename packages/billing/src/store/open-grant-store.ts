@@ -15,8 +15,8 @@ export async function lockOpenGrants(
     const [rows] = await tx.query<GrantRow[]>(
       `SELECT account_id, LOWER(HEX(id)) AS id, priority, remaining, expired, CAST(expire_time AS CHAR) AS expire_time
        FROM credit_grant FORCE INDEX (credit_grant_open)
-       WHERE account_id IN (${chunk.map(quoteText).join(",")}) AND remaining > 0
-       ORDER BY account_id, remaining FOR UPDATE`,
+       WHERE account_id IN (${chunk.map(quoteText).join(",")}) AND is_open = 1
+       ORDER BY account_id, id FOR UPDATE`,
     );
     for (const row of rows) {
       const ofAccount = found.get(row.account_id);

@@ -16,8 +16,8 @@ export type BatchShipperDeps = {
  * Sends the journal's outcomes over one connection, a bounded number of batches ahead of Billing's answers.
  *
  * Most of what a batch costs, it costs whatever its size, here and in Billing and in the database. So outcomes gather the
- * longer the faster they come: for as many milliseconds as the batch before had items, between 5 and 200. Below a thousand
- * calls a second that settles at 5 ms; above, at 200 ms or a full batch.
+ * longer the faster they come: for as many milliseconds as the batch before had items, between 5 and 250. Below a thousand
+ * calls a second that settles at 5 ms; above, at 250 ms or a full batch.
  */
 export class BatchShipper {
   readonly #deps: BatchShipperDeps;
@@ -135,7 +135,7 @@ type SentBatch = {
 
 const itemsMax = 1000;
 const gatherMsMin = 5;
-const gatherMsMax = 200;
+const gatherMsMax = 250;
 /** Batches that may wait for their answer: 32,000 calls, more than a second's worth of the fastest gateway. */
 const windowMax = 32;
 /** A thousand calls of half a kilobyte. */
