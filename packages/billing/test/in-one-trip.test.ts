@@ -51,3 +51,23 @@ test("lets a function that needs a second statement go on by itself", async () =
   const twice = async (on: Statements) => [...(await read(on)), ...(await read(on))];
   assert.deepEqual(await inOneTrip<[number[]]>(pool, (trip) => [twice(trip)]), [[1, 1]]);
 });
+
+test("a function that fails before its statement fails the trip, and nothing else", async () => {
+  const fail = async (): Promise<number> => {
+    throw new RangeError("no literal");
+  };
+  const work = inTransaction(pool, (tx) =>
+    inOneTrip<[number, number]>(tx, (trip) => [fail(), insert(trip, 4)]),
+  );
+  // An unhandled rejection during the trip would fail this file.
+  await assert.rejects(work, RangeError);
+  assert.deepEqual(await read(pool), [1]);
+});
+
+test("refuses a statement with values, which would overtake the others", async () => {
+  const withValues = (on: Statements) => on.query("SELECT ?", [1]);
+  await assert.rejects(
+    inOneTrip(pool, (trip) => [withValues(trip)]),
+    /overtake/,
+  );
+});

@@ -121,11 +121,35 @@ test("closes many leases at once, and leaves alone those it must, each told its 
     { ...first, finalTotal: undefined },
   ]);
   assert.deepEqual(
-    answers.map((answer) => (answer.kind === "closed" ? answer.wallet.available : answer.reason)),
+    answers.map((answer) =>
+      answer.kind === "refused"
+        ? answer.reason
+        : answer.kind === "closed" && answer.wallet.available,
+    ),
     [100n, "JOURNAL_BEHIND", "LEASE_NOT_FOUND", 100n],
   );
   const held = await Promise.all(accounts.map(async (id) => (await room.balance(id))?.held));
   assert.deepEqual(held, [0n, 60n, 60n]);
+});
+
+test("a lease that cannot be closed does not keep others open", async () => {
+  const accounts = [await room.account(100n), await room.account(100n)];
+  const leases = await Promise.all(
+    accounts.map(async (accountId) => {
+      const answer = await room.ask(accountId, { estimated: 60n });
+      assert(answer.kind === "grant");
+      return { accountId, leaseId: answer.lease.id, finalTotal: undefined };
+    }),
+  );
+  const drifted = "UPDATE lease SET granted = granted + 1000 WHERE account_id = ?";
+  const mended = "UPDATE lease SET granted = granted - 1000 WHERE account_id = ?";
+  await database.pool.query(drifted, [accounts[0]]);
+  const answers = await room.closes.submit(leases);
+  assert.deepEqual(
+    answers.map(({ kind }) => kind),
+    ["failed", "closed"],
+  );
+  await database.pool.query(mended, [accounts[0]]);
 });
 
 test("closes alike twice, and waits for usage that the holder counted", async () => {

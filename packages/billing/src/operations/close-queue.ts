@@ -6,6 +6,7 @@ import { isBehind } from "../domain/close-plan.ts";
 import type { Lease } from "../domain/lease.ts";
 import { type BatchQueue, createBatchQueue } from "./batch-queue.ts";
 import { closeLeases } from "./close-leases.ts";
+import { halveAtFault } from "./halve-at-fault.ts";
 
 /** A lease that its holder gives back. */
 export type CloseAsk = {
@@ -19,7 +20,9 @@ export type CloseAsk = {
 /** What became of it: the lease at its end and the account's wallet, or why it was left alone. */
 export type CloseAnswer =
   | { readonly kind: "closed"; readonly lease: Lease; readonly wallet: Wallet }
-  | { readonly kind: "refused"; readonly reason: "LEASE_NOT_FOUND" | "JOURNAL_BEHIND" };
+  | { readonly kind: "refused"; readonly reason: "LEASE_NOT_FOUND" | "JOURNAL_BEHIND" }
+  /** The database holds something that no close can be right with: a bug, or a hand that wrote there. */
+  | { readonly kind: "failed"; readonly error: unknown };
 
 /** Where leases meet that are given back at about the same time. */
 export type CloseQueue = BatchQueue<CloseAsk, CloseAnswer>;
@@ -28,10 +31,14 @@ export type CloseQueueDeps = { readonly pool: Pool; readonly clock: Clock };
 
 /**
  * Makes the queue of one process. When load ebbs, thousands of leases fall idle within a second or two, each given back by a
- * call of its own: together they are a few transactions. One that is refused never undoes another.
+ * call of its own: together they are a few transactions. One that is refused, or cannot be closed, never undoes another.
  */
 export function createCloseQueue(deps: CloseQueueDeps): CloseQueue {
-  const run = (asks: readonly CloseAsk[]) => closeTogether(deps, asks);
+  const run = (asks: readonly CloseAsk[]) =>
+    halveAtFault<CloseAsk, CloseAnswer>(asks, {
+      together: (some) => closeTogether(deps, some),
+      alone: async (_, error) => ({ kind: "failed", error }),
+    });
   return createBatchQueue({ run, batchMax: 500, runningMax: 2, waitingMax: 20_000 });
 }
 

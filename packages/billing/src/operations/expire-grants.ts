@@ -3,6 +3,7 @@ import type { Nanos } from "@farebox/kit/money";
 import { inTransaction, type Pool } from "@farebox/kit/mysql";
 import { expireDue } from "../domain/expire-due.ts";
 import type { MoneyEvents } from "../events.ts";
+import { inOneTrip } from "../store/in-one-trip.ts";
 import { lockWallets } from "../store/lock-wallets.ts";
 import { moveWallets } from "../store/move-wallets.ts";
 import { lockOpenGrants, readAccountsWithDueGrants } from "../store/open-grant-store.ts";
@@ -51,9 +52,8 @@ async function expireOf(
       const expiry = expireDue(before, grants.get(accountId) ?? [], nowMs);
       return { accountId, before, after: expiry.wallet, expiry };
     });
-    await moveWallets(tx, moves);
     const expiries = moves.map((move) => move.expiry);
-    await Promise.all(saveExpiries(tx, expiries, nowMs));
+    await inOneTrip(tx, (trip) => [moveWallets(trip, moves), saveExpiries(trip, expiries, nowMs)]);
     const parts = expiries.flatMap((expiry) => expiry.parts);
     return { count: parts.length, nanos: parts.reduce((sum, part) => sum + part.amount, 0n) };
   });

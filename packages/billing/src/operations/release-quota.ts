@@ -20,6 +20,7 @@ export async function releaseQuota(
 ): Promise<ReleasedQuota> {
   const [answer] = await closes.submit([input]);
   if (answer?.kind === "closed") return { lease: answer.lease, wallet: answer.wallet };
+  if (answer?.kind === "failed") throw answer.error;
   const reason = answer?.reason ?? "LEASE_NOT_FOUND";
   throw new AppError(reason, undefined, reason === "JOURNAL_BEHIND" ? retrySoon : {});
 }

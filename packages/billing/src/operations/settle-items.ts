@@ -1,5 +1,4 @@
 import { hash } from "node:crypto";
-import { AppError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
 import { inTransaction, isDuplicate, type Pool, type PoolConnection } from "@farebox/kit/mysql";
 import { judgeItem } from "../domain/judge-item.ts";
@@ -18,6 +17,7 @@ import { loadSettleWorlds } from "../store/load-settle-worlds.ts";
 import { savePlans } from "../store/save-plans.ts";
 import type { SnapshotPrices } from "../store/snapshot-prices.ts";
 import { type AccountBatch, groupByAccount } from "./group-by-account.ts";
+import { halveAtFault } from "./halve-at-fault.ts";
 
 export type SettleItemsDeps = {
   readonly pool: Pool;
@@ -68,21 +68,32 @@ async function settleOrHalve(
   deps: SettleItemsDeps,
   judged: readonly JudgedItem[],
 ): Promise<readonly SettleStatus[]> {
-  try {
-    return await settleOnce(deps, judged);
-  } catch (error) {
-    if (!isItemsFault(error)) throw error;
-    deps.events.batchHalved({ itemsCount: judged.length, err: error });
-    const [only] = judged;
-    if (only !== undefined && judged.length === 1) {
-      if (only.fault !== undefined) throw error;
-      return settleOnce(deps, [{ ...only, fault: { reason: "INTERNAL", field: "" } }]);
-    }
+  if (judged.length > 1 && bytesOf(judged) > encodedBytesMax) {
     const half = judged.length >>> 1;
     const first = await settleOrHalve(deps, judged.slice(0, half));
     return [...first, ...(await settleOrHalve(deps, judged.slice(half)))];
   }
+  return halveAtFault(judged, {
+    together: (some) => settleOnce(deps, some),
+    alone: async (one, error) => {
+      if (one.fault !== undefined) throw error;
+      const fault = { reason: "INTERNAL", field: "" } as const;
+      const [status = "DEAD_LETTERED"] = await settleOnce(deps, [{ ...one, fault }]);
+      return status;
+    },
+    onHalved: (itemsCount, err) => deps.events.batchHalved({ itemsCount, err }),
+  });
 }
+
+function bytesOf(judged: readonly JudgedItem[]): number {
+  return judged.reduce((sum, { item }) => sum + item.encoded.length, 0);
+}
+
+/**
+ * Of the items of one transaction. As SQL an item takes at most some ten times its own bytes, and a text may have 16 MiB with
+ * the defaults of MariaDB (`max_allowed_packet`). Four thousand usual items stay below.
+ */
+const encodedBytesMax = 1 << 20;
 
 /** Expects that no item was settled before, which an insert proves; only when it fails are the ids looked up. */
 async function settleOnce(
@@ -154,14 +165,4 @@ function announce(
       deps.events.itemDeadLettered({ accountId, itemId: key, ...fault, heldNanos: held });
     }
   }
-}
-
-/** What the server says of values that do not fit: too large, not text, against a CHECK. */
-const valueErrnos = new Set([1048, 1062, 1264, 1292, 1366, 1406, 1690, 3819, 4025]);
-
-/** Whether an item is to blame, and not the database or the way to it. */
-function isItemsFault(error: unknown): boolean {
-  if (error instanceof AppError) return false;
-  if (!(error instanceof Error) || !("errno" in error)) return true;
-  return typeof error.errno === "number" && valueErrnos.has(error.errno);
 }

@@ -9,8 +9,13 @@ const itemOf = (accountId: string) => ({ accountId }) as DecodedItem;
 test("answers in the order of the items, whichever lane settled them", async () => {
   const accounts = Array.from({ length: 64 }, (_, index) => `acc_${(index % 16).toString(16)}`);
   const queue = createSettleQueue({
-    settle: async (items) =>
-      items.map(({ accountId }) => (accountId.endsWith("7") ? "LATE" : "APPLIED")),
+    settle: async (items) => {
+      // The first lane answers last.
+      if (items.some(({ accountId }) => accountId === "acc_0")) {
+        await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      }
+      return items.map(({ accountId }) => (accountId.endsWith("7") ? "LATE" : "APPLIED"));
+    },
   });
   const statuses = await queue.submit(accounts.map(itemOf));
   assert.deepEqual(

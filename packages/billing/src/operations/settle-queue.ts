@@ -1,9 +1,15 @@
+import assert from "node:assert/strict";
 import type { SettleStatus } from "../domain/settle-plan.ts";
 import type { DecodedItem } from "../domain/usage-item.ts";
 import { type BatchQueue, createBatchQueue } from "./batch-queue.ts";
 
 /** Where the batches of all gateways meet, to be settled together. */
 export type SettleQueue = BatchQueue<DecodedItem, SettleStatus>;
+
+/** More would cut the batches smaller than they help. */
+const lanesCount = 2;
+const itemsMax = 4000;
+const waitingMax = 40_000 / lanesCount;
 
 /**
  * Makes the queue of one process. Most of what a settlement costs is by account and not by item, so that batches which
@@ -15,39 +21,47 @@ export type SettleQueue = BatchQueue<DecodedItem, SettleStatus>;
 export function createSettleQueue(deps: {
   readonly settle: (items: readonly DecodedItem[]) => Promise<readonly SettleStatus[]>;
 }): SettleQueue {
-  const lanes = Array.from({ length: lanesCount }, () =>
-    createBatchQueue({ run: deps.settle, batchMax: 4000, runningMax: 1, waitingMax: 40_000 }),
-  );
+  const lane = { run: deps.settle, batchMax: itemsMax, runningMax: 1, waitingMax };
+  const lanes = Array.from({ length: lanesCount }, () => createBatchQueue(lane));
   return {
     submit: async (items) => {
-      const dealt = deal(items);
       const statuses = new Array<SettleStatus>(items.length);
-      const settleDealt = async ({ items: some, positions }: Dealt, lane: number) => {
-        const answers = (await lanes[lane]?.submit(some)) ?? [];
-        answers.forEach((status, at) => {
-          statuses[positions[at] ?? 0] = status;
-        });
-      };
       // When one lane fails the caller sends all of it again: what the others settled is then there already.
-      await Promise.all(dealt.map(settleDealt));
+      await Promise.all(
+        deal(items, lanes).map(async ({ queue, items: some, positions }) => {
+          const answers = await queue.submit(some);
+          assert.equal(answers.length, positions.length, "every item has a status");
+          positions.forEach((position, at) => {
+            statuses[position] = answers[at] as SettleStatus;
+          });
+        }),
+      );
       return statuses;
     },
   };
 }
 
-type Dealt = { readonly items: DecodedItem[]; readonly positions: number[] };
+type Dealt = {
+  readonly queue: SettleQueue;
+  readonly items: DecodedItem[];
+  readonly positions: number[];
+};
 
-/** Items by lane, an account's always in the same: its id ends at random. */
-function deal(items: readonly DecodedItem[]): readonly Dealt[] {
-  const dealt = Array.from({ length: lanesCount }, (): Dealt => ({ items: [], positions: [] }));
+/** Items by lane, an account's always in the same. */
+function deal(items: readonly DecodedItem[], lanes: readonly SettleQueue[]): readonly Dealt[] {
+  const dealt = lanes.map((queue): Dealt => ({ queue, items: [], positions: [] }));
   items.forEach((item, position) => {
-    const last = item.accountId.charCodeAt(item.accountId.length - 1) || 0;
-    const lane = dealt[last % lanesCount];
-    lane?.items.push(item);
-    lane?.positions.push(position);
+    const lane = dealt[laneOf(item.accountId)];
+    assert(lane);
+    lane.items.push(item);
+    lane.positions.push(position);
   });
   return dealt;
 }
 
-/** More would cut the batches smaller than they help. */
-const lanesCount = 2;
+/** By all of an account's characters: callers that create accounts by naming them choose these. */
+function laneOf(accountId: string): number {
+  let sum = 0;
+  for (let at = 0; at < accountId.length; at++) sum += accountId.charCodeAt(at);
+  return sum % lanesCount;
+}

@@ -4,6 +4,7 @@ import type { DeadLetter } from "../domain/dead-letter.ts";
 import { expireDue } from "../domain/expire-due.ts";
 import { isLive } from "../domain/lease.ts";
 import { lockDeadLetter } from "./dead-letter-store.ts";
+import { inOneTrip } from "./in-one-trip.ts";
 import { lockLeases } from "./lock-leases.ts";
 import { lockWallets } from "./lock-wallets.ts";
 import { moveWallets } from "./move-wallets.ts";
@@ -64,6 +65,8 @@ export async function expireCredit(
   if (before === undefined || before.openGrants === 0) return;
   const grants = await lockOpenGrants(tx, [accountId]);
   const expiry = expireDue(before, grants.get(accountId) ?? [], nowMs);
-  await moveWallets(tx, [{ accountId, before, after: expiry.wallet }]);
-  await Promise.all(saveExpiries(tx, [expiry], nowMs));
+  await inOneTrip(tx, (trip) => [
+    moveWallets(trip, [{ accountId, before, after: expiry.wallet }]),
+    saveExpiries(trip, [expiry], nowMs),
+  ]);
 }

@@ -1,6 +1,5 @@
 import type { DecodedItem } from "../domain/usage-item.ts";
-import type { Statements } from "./in-one-trip.ts";
-import { unformatted } from "./insert-rows.ts";
+import { type Statements, unformatted } from "./in-one-trip.ts";
 import { quoteText } from "./sql-text.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { ResultSetHeader } from "mysql2/promise";
-import type { Statements } from "./in-one-trip.ts";
+import { type Statements, unformatted } from "./in-one-trip.ts";
 
 /** One column of an insert: its SQL literal for a row, and the literal of its default, if the schema has one. */
 export type InsertColumn<Row> = {
@@ -30,9 +30,6 @@ export async function insertRows<Row>(
     unformatted,
   );
 }
-
-/** No values to fill in, not even none: the driver then does not search the text for places to put them. */
-export const unformatted = null;
 
 /** Whether some row holds something else than the column's default. */
 function isUnusual<Row>({ usual, literal }: InsertColumn<Row>, rows: readonly Row[]): boolean {

@@ -32,7 +32,9 @@ export async function loadSettleWorlds(
   const [leases, locked, hasDead] = await lookFirst(tx, leaseNamesOf(accounts), accountIds);
   const wallets = await withMissing(tx, accountIds, locked);
   const settled = areMaybeSettled ? await readSettledIds(tx, itemNamesOf(accounts)) : noIds;
-  const dead = hasDead ? await readDeadKeys(tx, accounts) : noIds;
+  // What was seen before a wallet was locked may have changed by the time it is.
+  const mayBeDead = hasDead || locked.size < accountIds.length;
+  const dead = mayBeDead ? await readDeadKeys(tx, accounts) : noIds;
   const periods = await lockPeriods(tx, periodNamesOf(accounts, leases));
   const withGrants = accountIds.filter((id) => (wallets.get(id)?.openGrants ?? 0) > 0);
   const grants = await lockOpenGrants(tx, withGrants);

@@ -2,8 +2,7 @@ import type { RowDataPacket } from "mysql2/promise";
 import { freeUnits } from "../domain/free-quota.ts";
 import type { Lease, LeaseCover, LeaseState, LeaseUnits } from "../domain/lease.ts";
 import { inChunks } from "./in-chunks.ts";
-import type { Statements } from "./in-one-trip.ts";
-import { unformatted } from "./insert-rows.ts";
+import { type Statements, unformatted } from "./in-one-trip.ts";
 import { oneOf } from "./mapping.ts";
 import { quoteHex, quoteText, readTime } from "./sql-text.ts";
 

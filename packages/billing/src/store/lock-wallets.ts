@@ -1,8 +1,7 @@
 import type { RowDataPacket } from "mysql2/promise";
 import type { Wallet } from "../domain/balance-moves.ts";
 import { inChunks } from "./in-chunks.ts";
-import type { Statements } from "./in-one-trip.ts";
-import { unformatted } from "./insert-rows.ts";
+import { type Statements, unformatted } from "./in-one-trip.ts";
 import { quoteText } from "./sql-text.ts";
 
 /**

@@ -1,7 +1,6 @@
 import type { RowDataPacket } from "mysql2/promise";
 import { inChunks } from "./in-chunks.ts";
-import type { Statements } from "./in-one-trip.ts";
-import { unformatted } from "./insert-rows.ts";
+import { type Statements, unformatted } from "./in-one-trip.ts";
 import { quoteHex, quoteText } from "./sql-text.ts";
 
 /** Names an item: its account, and its id in hex. */

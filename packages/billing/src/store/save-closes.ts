@@ -6,7 +6,7 @@ import { saveExpiries } from "./save-grants.ts";
 import { timeText } from "./sql-text.ts";
 import { updateRows } from "./update-rows.ts";
 
-/** Writes what ending leases changed, one statement a table. */
+/** Writes what ending leases changed, one statement a table, all in one round trip. */
 export async function saveCloses(
   tx: Statements,
   plans: readonly ClosePlan[],
@@ -19,7 +19,7 @@ export async function saveCloses(
       trip,
       plans.flatMap((plan) => plan.periods),
     ),
-    ...saveExpiries(
+    saveExpiries(
       trip,
       plans.map((plan) => plan.expiry),
       nowMs,

@@ -17,7 +17,7 @@ import {
 } from "./sql-text.ts";
 import { updateRows } from "./update-rows.ts";
 
-/** Writes what granting asks changed, one statement a table. */
+/** Writes what granting asks changed, one statement a table, all in one round trip. */
 export async function saveGrants(
   tx: Statements,
   plans: readonly GrantPlan[],
@@ -39,7 +39,7 @@ export async function saveGrants(
       trip,
       plans.flatMap((plan) => plan.periods),
     ),
-    ...saveExpiries(
+    saveExpiries(
       trip,
       plans.map((plan) => plan.expiry),
       nowMs,
@@ -48,21 +48,24 @@ export async function saveGrants(
   ]);
 }
 
-/** Issues what expired of grants, and its ledger entries; the wallets are moved by the caller. */
-export function saveExpiries(
-  tx: Statements,
+/**
+ * Writes what expired of grants, and its ledger entries; the wallets are moved by the caller. Two statements at once, so it
+ * takes a trip: on a bare connection the second would run though the first had failed.
+ */
+export async function saveExpiries(
+  trip: Statements,
   expiries: readonly Expiry[],
   nowMs: number,
-): readonly [Promise<void>, Promise<void>] {
+): Promise<void> {
   const parts = expiries.flatMap((expiry) => expiry.parts);
   const entries = expiries.flatMap((expiry) => expiry.ledger);
-  return [
+  await Promise.all([
     moveGrants(
-      tx,
+      trip,
       parts.map(({ grant, amount }) => ({ grant, used: 0n, expired: amount })),
     ),
     insertLedger(
-      tx,
+      trip,
       entries.map((entry) => ({
         ...entry,
         kind: "GRANT_EXPIRED",
@@ -71,7 +74,7 @@ export function saveExpiries(
       })),
       nowMs,
     ),
-  ];
+  ]);
 }
 
 async function extendLeases(tx: Statements, extended: GrantPlan["extended"]): Promise<void> {

@@ -11,9 +11,8 @@ import { updateRows } from "./update-rows.ts";
 import { upsertRollups } from "./upsert-rollups.ts";
 
 /**
- * Writes settled plans, one statement a table however many items and accounts there are,
- * all in one round trip. Items with ids below
- * `oldestKeptId` belong to days whose partitions are gone, and are kept apart.
+ * Writes settled plans, one statement a table however many items and accounts there are, all in one round trip. Items with
+ * ids below `oldestKeptId` belong to days whose partitions are gone, and are kept apart.
  */
 export async function savePlans(
   tx: Statements,

@@ -1,6 +1,5 @@
 import type { ResultSetHeader } from "mysql2/promise";
-import type { Statements } from "./in-one-trip.ts";
-import { unformatted } from "./insert-rows.ts";
+import { type Statements, unformatted } from "./in-one-trip.ts";
 import { quoteText } from "./sql-text.ts";
 
 /** A column as an update of many rows at once knows it. `hex` columns hold bytes, travelling as hex digits. */

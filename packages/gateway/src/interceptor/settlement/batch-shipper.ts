@@ -1,5 +1,6 @@
 import type { Journal } from "../journal/journal.ts";
 import { JournalReader } from "../journal/journal-reader.ts";
+import { gatherTimeMs } from "./gather-time.ts";
 import { frameBatch } from "./settle-frames.ts";
 
 /** What a shipper needs. */
@@ -16,8 +17,7 @@ export type BatchShipperDeps = {
  * Sends the journal's outcomes over one connection, a bounded number of batches ahead of Billing's answers.
  *
  * Most of what a batch costs, it costs whatever its size, here and in Billing and in the database. So outcomes gather the
- * longer the faster they come: for as many milliseconds as the batch before had items, between 5 and 250. Below a thousand
- * calls a second that settles at 5 ms; above, at 250 ms or a full batch.
+ * longer the faster they come (`gatherTimeMs`), unless a full batch waits.
  */
 export class BatchShipper {
   readonly #deps: BatchShipperDeps;
@@ -25,7 +25,8 @@ export class BatchShipper {
   readonly #chunk = Buffer.allocUnsafe(chunkBytes);
   #window: SentBatch[] = [];
   #sequence = 0;
-  #lastCount = 0;
+  #sending = 0;
+  #lastGathered = 0;
   #cursor: number;
   #answered: number;
   #timer: NodeJS.Timeout | undefined;
@@ -51,8 +52,7 @@ export class BatchShipper {
       this.flush();
       return;
     }
-    const waitMs = Math.min(Math.max(this.#lastCount, gatherMsMin), gatherMsMax);
-    this.#timer ??= setTimeout(() => this.flush(), waitMs);
+    this.#timer ??= setTimeout(() => this.flush(), gatherTimeMs(this.#lastGathered));
   }
 
   /** Sends what is there at once. */
@@ -96,6 +96,13 @@ export class BatchShipper {
   }
 
   async #send(): Promise<void> {
+    this.#sending = 0;
+    await this.#sendAll();
+    // Of the whole departure: its last batch may hold no more than what came while the first was read.
+    if (this.#sending > 0) this.#lastGathered = this.#sending;
+  }
+
+  async #sendAll(): Promise<void> {
     while (!this.#isClosed && this.#window.length < windowMax) {
       const bytes = await this.#reader.read(this.#cursor, this.#chunk);
       if (bytes === 0 || this.#isClosed) return;
@@ -119,7 +126,7 @@ export class BatchShipper {
       return usedBytes;
     }
     this.#sequence = sequence;
-    this.#lastCount = itemsCount;
+    this.#sending += itemsCount;
     this.#window.push({ sequence, itemsCount, end: this.#cursor });
     this.#deps.write(frame);
     return usedBytes;
@@ -134,8 +141,6 @@ type SentBatch = {
 };
 
 const itemsMax = 1000;
-const gatherMsMin = 5;
-const gatherMsMax = 250;
 /** Batches that may wait for their answer: 32,000 calls, more than a second's worth of the fastest gateway. */
 const windowMax = 32;
 /** A thousand calls of half a kilobyte. */
