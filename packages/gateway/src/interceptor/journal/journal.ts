@@ -290,5 +290,8 @@ export class Journal {
 const pendingBytesMax = 16 << 20;
 /** The rest of the bound is for the outcomes of calls that are in flight when it is reached. */
 const admittedShare = 0.8;
-/** A group of so many outcomes shows that calls come faster than syncs. */
+/**
+ * A group of so many outcomes shows that calls come faster than syncs. Few, because a sync costs as much CPU as serving half
+ * a call, so that sharing it pays from the first.
+ */
 const gatherFrom = 4;

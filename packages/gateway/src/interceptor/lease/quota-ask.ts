@@ -81,6 +81,7 @@ function capped(nanos: bigint): bigint {
 }
 
 const wantMs = 2000;
+/** Worst cases: at the usual tenth of these, some thirty calls go by between two asks. */
 const callsAhead = 8n;
 const unitsMax = 1_000_000_000_000;
 const nanosMax = 9_000_000_000_000_000_000n;
