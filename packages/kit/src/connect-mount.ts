@@ -10,6 +10,7 @@ import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/conn
 import { errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { type AppError, fieldError } from "./app-error.ts";
 import { fromConnectError, toConnectError, toWireError } from "./error-interceptor.ts";
+import { exactJsonDecoder } from "./exact-json-decoder.ts";
 import { findFaultyField } from "./faulty-field.ts";
 import {
   type Admit,
@@ -26,7 +27,8 @@ import type { MountedMethod, ServiceMount } from "./service-mount.ts";
  * Mounts services on a Connect router, behind the same chain as on gRPC:
  * `connectNodeAdapter({ routes: connectRoutes(mounts, chain) })`, or `createRouterTransport(connectRoutes(mounts, chain))`.
  *
- * JSON is strict: unknown fields and wrong types are refused and named. Answers spell out default values.
+ * JSON is strict: unknown fields, wrong types and integers that would be rounded are refused and named. Answers spell out
+ * default values.
  */
 export function connectRoutes(
   mounts: readonly ServiceMount[],
@@ -46,11 +48,22 @@ export function connectRoutes(
 const jsonOptions = { ignoreUnknownFields: false, alwaysEmitImplicit: true };
 
 /** Bytes of a request or an answer, as on gRPC. */
-const limits = { readMaxBytes: 4 * 1024 * 1024, writeMaxBytes: 4 * 1024 * 1024, jsonOptions };
+const bytesMax = 4 * 1024 * 1024;
+
+/** connect-es takes `textDecoder` in every protocol, though only the type of its serializer says so. */
+function limitsOf({ input }: DescMethod) {
+  const textDecoder = exactJsonDecoder(input);
+  return {
+    readMaxBytes: bytesMax,
+    writeMaxBytes: bytesMax,
+    jsonOptions: { ...jsonOptions, textDecoder },
+  };
+}
 
 function mountMethod(router: ConnectRouter, method: MountedMethod, chain: RpcChain): void {
   const { desc, serve } = method;
   const bound = bindMethod(chain, desc, method.isValidated);
+  const limits = limitsOf(desc);
   if (serve.kind === "unary" && isUnary(desc)) {
     router.rpc(
       desc,
