@@ -80,7 +80,7 @@ test("answers JSON with int64 as text and defaults spelt out", async () => {
 });
 
 // biome-ignore format: a decision table is read by column
-const faulty: [name: string, body: string, field: string | undefined][] = [
+const faulty: [name: string, body: string, field: string][] = [
   ["an unknown field",               '{"nonsense":1}',                     "nonsense"],
   ["an unknown field of a child",    '{"children":[{"bogus":1}]}',         "children[0].bogus"],
   ["a wrong type within a child",    '{"children":[{},{"text":7}]}',       "children[1].text"],
@@ -102,8 +102,10 @@ const faulty: [name: string, body: string, field: string | undefined][] = [
   ["no digit for an int64",          '{"amountNanos":""}',                 "amount_nanos"],
   ["a hexadecimal int32",            '{"count":"0x1"}',                    "count"],
   ["text that is too long",          '{"text":"01234567890"}',             "text"],
-  ["no JSON at all",                 "{",                                  undefined],
-  ["a list for a request",           "[]",                                 undefined],
+  ["no JSON at all",                 "{",                                  "body"],
+  ["an empty body",                  "",                                   "body"],
+  ["nothing for a request",          "null",                               "body"],
+  ["a list for a request",           "[]",                                 "body"],
 ];
 
 test("refuses faulty JSON with ErrorInfo that names the field", async (t) => {
@@ -158,10 +160,26 @@ test("says how to send an int64 that JSON rounds, in a compressed body too", asy
 
 test("refuses malformed binary protobuf with ErrorInfo too", async () => {
   await using edge = await openEdge();
-  const { json } = await edge.post(Buffer.from([0x0a, 0xff, 0xff]), {
+  const { status, json } = await edge.post(Buffer.from([0x0a, 0xff, 0xff]), {
     "content-type": "application/proto",
   });
-  assert.equal(errorInfo(json)?.reason, "INVALID_ARGUMENT");
+  assert.deepEqual([status, errorInfo(json)?.reason], [400, "INVALID_ARGUMENT"]);
+});
+
+test("refuses a body above 4 MiB as too large, compressed or not", async () => {
+  await using edge = await openEdge();
+  const body = JSON.stringify({ text: "x".repeat(4 * 1024 * 1024) });
+  for (const { status, json } of [
+    await edge.post(body),
+    await edge.post(gzipSync(body), { "content-encoding": "gzip" }),
+  ]) {
+    assert.deepEqual([status, json.code], [413, "invalid_argument"]);
+    const { reason, metadata } = errorInfo(json) ?? {};
+    assert.deepEqual(
+      [reason, metadata],
+      ["BODY_TOO_LARGE", { code: "40001", bytes_max: "4194304" }],
+    );
+  }
 });
 
 test("refuses a wrong key and another's account with ErrorInfo", async () => {

@@ -21,6 +21,7 @@ import {
   runStream,
   runUnary,
 } from "./interceptors.ts";
+import { reasonAnswer } from "./reasons.ts";
 import type { MountedMethod, ServiceMount } from "./service-mount.ts";
 
 /**
@@ -157,12 +158,11 @@ function withTypedErrors(handler: UniversalHandler): UniversalHandler {
       const isJson = response.header?.get("content-type") === "application/json";
       if (response.status < 400 || !isJson || response.body === undefined) return response;
       const metadata = { get: (name: string) => request.header.get(name) ?? undefined };
-      const bytes = withErrorInfo(await collect(response.body), {
-        metadata,
-        fault: () => body.faultOf(method),
-      });
-      response.header?.set("content-length", String(bytes.byteLength));
-      return { ...response, body: once(bytes) };
+      const refused = { status: response.status, body: await collect(response.body) };
+      const call = { metadata, fault: () => body.faultOf(method) };
+      const answer = withErrorInfo(refused, call);
+      response.header?.set("content-length", String(answer.body.byteLength));
+      return { ...response, status: answer.status, body: once(answer.body) };
     },
     { protocolNames, service, method, requestPath, allowedMethods, supportedContentType },
   );
@@ -170,15 +170,21 @@ function withTypedErrors(handler: UniversalHandler): UniversalHandler {
 
 type RefusedCall = Pick<IncomingRpc, "metadata"> & { readonly fault: () => AppError | undefined };
 
-function withErrorInfo(body: Uint8Array, call: RefusedCall): Uint8Array {
+type Refused = { readonly status: number; readonly body: Uint8Array };
+
+function withErrorInfo(refused: Refused, call: RefusedCall): Refused {
+  const { body } = refused;
   const fallback = new ConnectError("no error", Code.Unknown);
   const error = errorFromJsonBytes(body, undefined, fallback);
-  if (error.details.length > 0) return body;
+  if (error.details.length > 0) return refused;
   const language = languageOf(call.metadata);
   const refusal = fromConnectError(error);
   const named = refusal.reason === "INVALID_ARGUMENT" ? call.fault() : undefined;
   const wire = toWireError(named ?? refusal, { language });
-  return errorToJsonBytes(toConnectError(wire), jsonOptions);
+  // The status Connect chose belongs to the code it gave; where ours is another, its own status goes with it.
+  const status =
+    wire.code === error.code ? refused.status : reasonAnswer(refusal.reason).httpStatus;
+  return { status, body: errorToJsonBytes(toConnectError(wire), jsonOptions) };
 }
 
 type RequestBody = Parameters<UniversalHandler>[0]["body"];

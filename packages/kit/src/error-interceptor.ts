@@ -118,6 +118,11 @@ export function fromConnectError(error: ConnectError): AppError {
   if (faulty?.[1] !== undefined) {
     return fieldError(faulty[1].slice(faulty[1].lastIndexOf(".") + 1), faulty[2] ?? "is not valid");
   }
+  if (why.startsWith("cannot decode message ")) return fieldError("body", "is not a valid request");
+  const tooLarge = /larger than configured readMaxBytes (\d+)/.exec(why);
+  if (tooLarge?.[1] !== undefined) {
+    return new AppError("BODY_TOO_LARGE", undefined, { metadata: { bytes_max: tooLarge[1] } });
+  }
   if (/^(?:cannot decode |parse binary)/.test(why)) {
     return new AppError("INVALID_ARGUMENT", "The body is not a valid request.", { cause: error });
   }
