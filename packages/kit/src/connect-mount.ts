@@ -10,8 +10,7 @@ import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/conn
 import { errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { type AppError, fieldError } from "./app-error.ts";
 import { fromConnectError, toConnectError, toWireError } from "./error-interceptor.ts";
-import { exactJsonDecoder } from "./exact-json-decoder.ts";
-import { findFaultyField } from "./faulty-field.ts";
+import { exactJsonDecoder, findFaultyField } from "./faulty-field.ts";
 import {
   type Admit,
   bindMethod,
