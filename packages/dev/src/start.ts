@@ -6,8 +6,12 @@ import { printWelcome } from "./stack/print-welcome.ts";
 // npm start: everything up, one real billed call, and it stays up until Ctrl-C. With --watch (npm run dev) a service starts
 // again when one of its sources changes.
 const home = resolve(process.env.FAREBOX_HOME || ".farebox");
+const stop = new AbortController();
 const stopped = new Promise<void>((done) => {
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => done());
+  stop.signal.addEventListener("abort", () => done());
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => stop.abort());
+  }
 });
 const log = (line: string) => console.log(`farebox: ${line}`);
 try {
@@ -15,14 +19,23 @@ try {
     home,
     given: { databaseUrl: process.env.DATABASE_URL, redisUrl: process.env.REDIS_URL },
     log,
+    signal: stop.signal,
     plan: { isWatched: process.argv.includes("--watch") },
   });
-  printWelcome(stack, await makeFirstCall(stack.dev).catch(asFailure));
+  const call = await Promise.race([
+    makeFirstCall(stack.dev, stop.signal).catch(asFailure),
+    stopped,
+  ]);
+  if (call !== undefined && !stop.signal.aborted) printWelcome(stack, call);
   await stopped;
   log("stopping");
 } catch (error) {
-  console.error(`farebox: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
+  if (stop.signal.aborted && error === stop.signal.reason) {
+    log("stopped before everything was up");
+  } else {
+    console.error(`farebox: ${error instanceof Error ? error.message : error}`);
+    process.exitCode = 1;
+  }
 }
 
 /** A provider of one's own may refuse the first call; the stack is up all the same, and says why. */

@@ -10,7 +10,7 @@ import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/conn
 import { errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { type AppError, fieldError } from "./app-error.ts";
 import { fromConnectError, toConnectError, toWireError } from "./error-interceptor.ts";
-import { findFaultyField } from "./faulty-field.ts";
+import { exactJsonDecoder, findFaultyField } from "./faulty-field.ts";
 import {
   type Admit,
   bindMethod,
@@ -20,13 +20,15 @@ import {
   runStream,
   runUnary,
 } from "./interceptors.ts";
+import { reasonAnswer } from "./reasons.ts";
 import type { MountedMethod, ServiceMount } from "./service-mount.ts";
 
 /**
  * Mounts services on a Connect router, behind the same chain as on gRPC:
  * `connectNodeAdapter({ routes: connectRoutes(mounts, chain) })`, or `createRouterTransport(connectRoutes(mounts, chain))`.
  *
- * JSON is strict: unknown fields and wrong types are refused and named. Answers spell out default values.
+ * JSON is strict: unknown fields, wrong types and integers that would be rounded are refused and named. Answers spell out
+ * default values.
  */
 export function connectRoutes(
   mounts: readonly ServiceMount[],
@@ -46,11 +48,22 @@ export function connectRoutes(
 const jsonOptions = { ignoreUnknownFields: false, alwaysEmitImplicit: true };
 
 /** Bytes of a request or an answer, as on gRPC. */
-const limits = { readMaxBytes: 4 * 1024 * 1024, writeMaxBytes: 4 * 1024 * 1024, jsonOptions };
+const bytesMax = 4 * 1024 * 1024;
+
+/** connect-es takes `textDecoder` in every protocol, though only the type of its serializer says so. */
+function limitsOf({ input }: DescMethod) {
+  const textDecoder = exactJsonDecoder(input);
+  return {
+    readMaxBytes: bytesMax,
+    writeMaxBytes: bytesMax,
+    jsonOptions: { ...jsonOptions, textDecoder },
+  };
+}
 
 function mountMethod(router: ConnectRouter, method: MountedMethod, chain: RpcChain): void {
   const { desc, serve } = method;
   const bound = bindMethod(chain, desc, method.isValidated);
+  const limits = limitsOf(desc);
   if (serve.kind === "unary" && isUnary(desc)) {
     router.rpc(
       desc,
@@ -144,12 +157,11 @@ function withTypedErrors(handler: UniversalHandler): UniversalHandler {
       const isJson = response.header?.get("content-type") === "application/json";
       if (response.status < 400 || !isJson || response.body === undefined) return response;
       const metadata = { get: (name: string) => request.header.get(name) ?? undefined };
-      const bytes = withErrorInfo(await collect(response.body), {
-        metadata,
-        fault: () => body.faultOf(method),
-      });
-      response.header?.set("content-length", String(bytes.byteLength));
-      return { ...response, body: once(bytes) };
+      const refused = { status: response.status, body: await collect(response.body) };
+      const call = { metadata, fault: () => body.faultOf(method) };
+      const answer = withErrorInfo(refused, call);
+      response.header?.set("content-length", String(answer.body.byteLength));
+      return { ...response, status: answer.status, body: once(answer.body) };
     },
     { protocolNames, service, method, requestPath, allowedMethods, supportedContentType },
   );
@@ -157,15 +169,21 @@ function withTypedErrors(handler: UniversalHandler): UniversalHandler {
 
 type RefusedCall = Pick<IncomingRpc, "metadata"> & { readonly fault: () => AppError | undefined };
 
-function withErrorInfo(body: Uint8Array, call: RefusedCall): Uint8Array {
+type Refused = { readonly status: number; readonly body: Uint8Array };
+
+function withErrorInfo(refused: Refused, call: RefusedCall): Refused {
+  const { body } = refused;
   const fallback = new ConnectError("no error", Code.Unknown);
   const error = errorFromJsonBytes(body, undefined, fallback);
-  if (error.details.length > 0) return body;
+  if (error.details.length > 0) return refused;
   const language = languageOf(call.metadata);
   const refusal = fromConnectError(error);
   const named = refusal.reason === "INVALID_ARGUMENT" ? call.fault() : undefined;
   const wire = toWireError(named ?? refusal, { language });
-  return errorToJsonBytes(toConnectError(wire), jsonOptions);
+  // The status Connect chose belongs to the code it gave; where ours is another, its own status goes with it.
+  const status =
+    wire.code === error.code ? refused.status : reasonAnswer(refusal.reason).httpStatus;
+  return { status, body: errorToJsonBytes(toConnectError(wire), jsonOptions) };
 }
 
 type RequestBody = Parameters<UniversalHandler>[0]["body"];

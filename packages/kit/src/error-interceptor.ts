@@ -112,9 +112,16 @@ export function fromConnectError(error: ConnectError): AppError {
   const why = error.rawMessage.slice(0, messageCharsMax);
   const unknown = /^cannot decode .* from JSON: key "([^"]*)" is unknown/.exec(why);
   if (unknown?.[1] !== undefined) return fieldError(unknown[1], "is not a field of this request");
+  const inexact = /^cannot decode "([^"]+)" from JSON: (.*)/s.exec(why);
+  if (inexact?.[1] !== undefined) return fieldError(inexact[1], inexact[2] ?? "is not valid");
   const faulty = /^cannot decode (?:field|oneof) (\S+) from JSON: (.*)/s.exec(why);
   if (faulty?.[1] !== undefined) {
     return fieldError(faulty[1].slice(faulty[1].lastIndexOf(".") + 1), faulty[2] ?? "is not valid");
+  }
+  if (why.startsWith("cannot decode message ")) return fieldError("body", "is not a valid request");
+  const tooLarge = /larger than configured readMaxBytes (\d+)/.exec(why);
+  if (tooLarge?.[1] !== undefined) {
+    return new AppError("BODY_TOO_LARGE", undefined, { metadata: { bytes_max: tooLarge[1] } });
   }
   if (/^(?:cannot decode |parse binary)/.test(why)) {
     return new AppError("INVALID_ARGUMENT", "The body is not a valid request.", { cause: error });

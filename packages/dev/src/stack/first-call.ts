@@ -25,6 +25,7 @@ const settleTryMs = 50;
 /** Makes one chat completion through the gateway and waits (at most 5 s) until Billing has booked it. */
 export async function makeFirstCall(
   dev: Pick<DevFile, "gatewayUrl" | "billingAddress" | "demoAccountId" | "demoApiKey">,
+  stop: AbortSignal,
 ): Promise<FirstCall> {
   const res = await fetch(`${dev.gatewayUrl}/v1/chat/completions`, {
     method: "POST",
@@ -34,7 +35,7 @@ export async function makeFirstCall(
       messages: [{ role: "user", content: "What does a farebox do?" }],
       max_tokens: 200,
     }),
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.any([stop, AbortSignal.timeout(30_000)]),
   });
   const body: Completion = JSON.parse(await res.text());
   if (!res.ok)

@@ -34,6 +34,8 @@ export type StackRequest = {
   };
   readonly log: (line: string) => void;
   readonly plan?: StackPlan;
+  /** Gives up between two steps: no other one begins, what was started is stopped, and the reason is thrown. */
+  readonly signal?: AbortSignal;
 };
 
 /**
@@ -44,6 +46,8 @@ export type StackRequest = {
  * they can settle with billing and billing with its database.
  */
 export async function openStack(request: StackRequest): Promise<Stack> {
+  const { signal } = request;
+  signal?.throwIfAborted();
   const home = resolve(request.home);
   mkdirSync(home, { recursive: true, mode: 0o700 });
   await using undo = new AsyncDisposableStack();
@@ -56,6 +60,7 @@ export async function openStack(request: StackRequest): Promise<Stack> {
   const watcher = { log: request.log, onPid: () => devFile.refresh() };
 
   databases = undo.use(await openDatabases({ home, given: request.given, ...watcher }));
+  signal?.throwIfAborted();
   // The home is ours now: what an earlier run wrote is not true, and who waits for the file waits for this run.
   rmSync(join(home, "dev.json"), { force: true });
   const plan = await layPlan(request.plan ?? {}, {
@@ -65,7 +70,8 @@ export async function openStack(request: StackRequest): Promise<Stack> {
   });
   processes = undo.use(stackProcesses(plan, watcher));
   const isUpstreamGiven = request.plan?.upstreamUrl !== undefined;
-  const seeded = await startAll(plan, processes, isUpstreamGiven);
+  const seeded = await startAll(plan, processes, { isUpstreamGiven, signal });
+  signal?.throwIfAborted();
   const dev = devOf(plan, seeded);
   devFile.publish(dev);
   const owned = undo.move();
@@ -77,13 +83,20 @@ export async function openStack(request: StackRequest): Promise<Stack> {
   };
 }
 
+type StartRequest = {
+  readonly isUpstreamGiven: boolean;
+  readonly signal: AbortSignal | undefined;
+};
+
 async function startAll(
   plan: LaidPlan,
   { start }: StackProcesses,
-  isUpstreamGiven: boolean,
+  { isUpstreamGiven, signal }: StartRequest,
 ): Promise<Seeded> {
   await migrate(plan.databaseUrl);
+  signal?.throwIfAborted();
   await Promise.all([...plan.billings, ...(isUpstreamGiven ? [] : ["upstream"])].map(start));
+  signal?.throwIfAborted();
   const [seeded] = await Promise.all([
     seed({
       billingAddress: plan.billingAddress,
