@@ -2,12 +2,16 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { systemClock } from "@farebox/kit/clock";
+import { Secret } from "@farebox/kit/env";
 import { ApiKeyState } from "@farebox/proto/farebox/billing/v1/account";
 import {
   AccountService,
   type WatchAccessResponse,
 } from "@farebox/proto/farebox/billing/v1/account_service";
 import type { RowDataPacket } from "mysql2/promise";
+import { rotateApiKey } from "../src/operations/rotate-api-key.ts";
+import { type Orm, openOrm } from "../src/store/orm.ts";
 import {
   type BillingUnderTest,
   openAccount,
@@ -269,6 +273,31 @@ describe("an API key", () => {
     await assert.rejects(accounts(made.secret).getAccount({}), { reason: "UNAUTHENTICATED" });
     await accounts(key).updateApiKey({ apiKeyId: made.apiKey?.id ?? "", state: ACTIVE });
     assert.equal(await stateOf(made.secret), ACTIVE);
+  });
+
+  it("that is switched off while it is being rotated is not switched on by its new secret", async () => {
+    const { accountId, key } = await openAccount(billing);
+    const old = await accounts().createApiKey({ requestId: uniqueRequest(), accountId });
+    const apiKeyId = old.apiKey?.id ?? "";
+    await using orm = openOrm({ url: billing.databaseUrl, connectionsMax: 2 });
+    const switchOff = () => accounts(key).updateApiKey({ apiKeyId, state: ApiKeyState.DISABLED });
+    const lateOrm: Orm = {
+      ...orm,
+      write: async (fn) => {
+        await switchOff();
+        return await orm.write(fn);
+      },
+    };
+    const made = await rotateApiKey(
+      { orm: lateOrm, clock: systemClock, pepper: new Secret(testEnv.API_KEY_PEPPER) },
+      { kind: "service", name: "test" },
+      { requestId: uniqueRequest(), apiKeyId, oldValidForMs: 60_000 },
+    );
+    assert.equal(made.apiKey.state, "DISABLED");
+    assert.deepEqual(
+      [await stateOf(old.secret), await stateOf(made.secret)],
+      [ApiKeyState.DISABLED, ApiKeyState.DISABLED],
+    );
   });
 
   it("that has expired is not rotated, while what was rotated before answers as it did", async () => {

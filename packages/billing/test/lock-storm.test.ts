@@ -70,13 +70,17 @@ function crossedWrite(pool: Pool, { first, second }: { first: string; second: st
   });
 }
 
-/** As every caller does: what was not answered is asked again, with the same ids. */
+/** Each is a whole call that repeats its own transaction: beyond these it is no bad luck. */
+const callsMax = 20;
+
+/** As every caller does: what was not answered is asked again, with the same ids. Throws what the last call met. */
 async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
-  for (;;) {
+  for (let calls = 1; ; calls += 1) {
     try {
       return await ask();
     } catch (error) {
-      if (!(error instanceof AppError && error.reason === "UNAVAILABLE")) throw error;
+      const isUnanswered = error instanceof AppError && error.reason === "UNAVAILABLE";
+      if (!isUnanswered || calls >= callsMax) throw error;
     }
   }
 }
@@ -89,6 +93,16 @@ async function overdraftLimits(ids: readonly string[]): Promise<readonly bigint[
   assert(Array.isArray(rows));
   return rows.map((row) => ("overdraft_limit" in row ? row.overdraft_limit : undefined));
 }
+
+test("a call that is never answered is given up, not asked for ever", async () => {
+  let calls = 0;
+  const ask = async () => {
+    calls += 1;
+    throw new AppError("UNAVAILABLE");
+  };
+  await assert.rejects(untilAnswered(ask), { reason: "UNAVAILABLE" });
+  assert.equal(calls, callsMax);
+});
 
 test("in a storm of deadlocks every batch is settled whole and once, and so is whoever locks in the other order", async () => {
   const errnos: number[] = [];

@@ -3,11 +3,13 @@ import { after, before, beforeEach, test } from "node:test";
 import { newUuid } from "@farebox/kit/ids";
 import { type FakeClock, fakeClock } from "@farebox/kit/testing/clock";
 import type { TestDatabase } from "@farebox/kit/testing/mysql";
+import type { RowDataPacket } from "mysql2/promise";
 import { dayMs } from "../src/domain/usage-day.ts";
 import { claimRequests } from "../src/operations/claim-requests.ts";
 import { createKeepReconciled } from "../src/operations/keep-reconciled.ts";
 import { openSession } from "../src/operations/open-session.ts";
 import { createPruneEnded } from "../src/operations/prune-ended.ts";
+import { replayDeadLetter } from "../src/operations/replay-dead-letter.ts";
 import { runReconciliation } from "../src/operations/run-reconciliation.ts";
 import { createSweepSessions } from "../src/operations/sweep-sessions.ts";
 import type { Pruned } from "../src/prune-events.ts";
@@ -15,7 +17,13 @@ import { type LeaseFixture, leaseFixture } from "./lease-fixture.ts";
 import { openBillingDatabase } from "./open-billing-database.ts";
 import { recordLeaseEvents } from "./recorded-lease-events.ts";
 import { assertConserved } from "./support/assert-conserved.ts";
-import { type MoneyRoom, newItem, openMoneyRoom, storeDemoPrice } from "./support/money-room.ts";
+import {
+  demoPrice,
+  type MoneyRoom,
+  newItem,
+  openMoneyRoom,
+  storeDemoPrice,
+} from "./support/money-room.ts";
 
 let database: TestDatabase;
 let clock: FakeClock;
@@ -41,6 +49,7 @@ beforeEach(async () => {
     "balance",
     "account",
     "credit_grant",
+    "free_quota_period",
     "ledger_entry",
     "usage_transaction",
     "usage_hourly",
@@ -156,6 +165,40 @@ test("keeps leases that hold money, and those that dead letters point to", async
   await pruner()();
   assert.deepEqual([forgotten.leases, await room.count("lease")], [0, 2]);
   await assertSound();
+});
+
+test("keeps the lease of a dead letter that holds no money until it is closed: its free units come from that lease's period", async () => {
+  await database.pool.query(
+    "REPLACE INTO free_quota_rule VALUES ('gratis', 'DAY', 'REQUESTS', 5, ?)",
+    [new Date(clock.nowMs())],
+  );
+  const accountId = await room.account();
+  const answer = await room.ask(accountId, {
+    ...{ service: "gratis", estimatedRequests: 1n, wantUnits: 1n, wantSlice: 1n },
+  });
+  assert(answer.kind === "grant");
+  const { id: leaseId } = answer.lease;
+  const more = { leaseId, service: "gratis", freeUnits: 1, costNanos: 0n };
+  const item = newItem(accountId, 0, { ...more, priceSnapshotId: newUuid().toString("hex") });
+  assert.deepEqual(await room.settle([item]), ["DEAD_LETTERED"]);
+  await room.deduct(accountId, [], { leaseId, close: true });
+  await clock.advance(8 * dayMs);
+  assert.equal(await prove(), 0);
+  const prune = pruner();
+  await prune();
+  assert.deepEqual([forgotten.leases, await room.count("lease")], [0, 1]);
+  const [letters] = await database.pool.query<RowDataPacket[]>(
+    "SELECT LOWER(HEX(id)) AS id, held FROM settlement_dead_letter WHERE lease_id = ?",
+    [Buffer.from(leaseId, "hex")],
+  );
+  assert.deepEqual([letters.length, letters[0]?.held], [1, 0n]);
+  const decodeItem = () => ({ ...item, priceSnapshotId: demoPrice.snapshotId });
+  await replayDeadLetter({ ...room, decodeItem }, letters[0]?.id);
+  const used = `free_quota_period WHERE account_id = '${accountId}' AND units_used = 1`;
+  assert.equal(await room.count(used), 1);
+  await assertSound();
+  await prune();
+  assert.deepEqual([forgotten.leases, await room.count("lease")], [1, 0]);
 });
 
 test("charges what turns up for a forgotten lease as late, and refuses to tell of it", async () => {

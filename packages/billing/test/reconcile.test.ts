@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { newUuid } from "@farebox/kit/ids";
 import type { PoolConnection } from "@farebox/kit/mysql";
 import { fakeClock } from "@farebox/kit/testing/clock";
 import type { TestDatabase } from "@farebox/kit/testing/mysql";
+import type { RowDataPacket } from "mysql2/promise";
 import type { Drift } from "../src/domain/account-laws.ts";
 import { createKeepReconciled } from "../src/operations/keep-reconciled.ts";
+import { reconcileAccounts } from "../src/operations/reconcile-accounts.ts";
 import { runReconciliation } from "../src/operations/run-reconciliation.ts";
 import { openBillingDatabase } from "./open-billing-database.ts";
 import { type SoundAccount, writeSoundAccount } from "./sound-account.ts";
@@ -158,4 +161,36 @@ test("keeps the gauge up until what is wrong has been mended, however deep it li
     new Set(found.map((drift) => drift.law)),
     new Set(["ledger_equals_balance", "ledger_usage_equals_spent"]),
   );
+});
+
+test("proves no account of a page whose drifts may have been cut: not all who drift may be named", async () => {
+  const drifting = await writeSoundAccount(database.pool);
+  const sound = await writeSoundAccount(database.pool);
+  const accountIds = [drifting.accountId, sound.accountId];
+  const grants = Array.from({ length: 1_000 }, () => [drifting.accountId, newUuid()]);
+  const row = "(?, ?, 'PROMOTION', 1, 5, 0, 4, 0, NOW(3))";
+  await corrupt((db) =>
+    db.query(
+      `INSERT INTO credit_grant (account_id, id, kind, priority, amount, remaining, used, expired, create_time)
+       VALUES ${grants.map(() => row).join(",")}`,
+      grants.flat(),
+    ),
+  );
+  const look = async () => {
+    const { drifts, isWhole } = await reconcileAccounts(deps(), { accountIds, isDeep: true });
+    const terms = drifts.filter(({ law }) => law === "grant_terms").length;
+    const events = {
+      ...{ driftsFound: () => undefined, reconciled: () => undefined },
+      ...{ deadLettersCounted: () => undefined, passEnded: () => undefined },
+    };
+    await createKeepReconciled({ ...deps(), events })(signal);
+    const [proved] = await database.pool.query<RowDataPacket[]>(
+      "SELECT account_id FROM account_proof WHERE account_id IN (?)",
+      [accountIds],
+    );
+    return { terms, isWhole, proved: proved.map((proof) => proof.account_id) };
+  };
+  assert.deepEqual(await look(), { terms: 1_000, isWhole: false, proved: [] });
+  await database.pool.query("DELETE FROM credit_grant WHERE id = ?", [grants[0]?.[1]]);
+  assert.deepEqual(await look(), { terms: 999, isWhole: true, proved: [sound.accountId] });
 });

@@ -16,8 +16,6 @@ const attemptsPerRun = 500_000n;
 const attemptsPerAccount = 200n;
 /** How many accounts with drift are remembered, so that the gauge falls only when they are well again. */
 const driftingMax = 10_000;
-/** Below it, no list of drifts has been cut. */
-const driftsWhole = 1_000;
 /** How many of them are looked at again by one run. */
 const recheckedMax = 100;
 /** How far back a run looks for moves beyond the one before it: later than any transaction can still commit. */
@@ -37,11 +35,11 @@ export function createKeepReconciled(
   let sinceMs = deps.clock.nowMs();
   const look = async (accountIds: readonly string[], isDeep: boolean) => {
     const provedTime = new Date(deps.clock.nowMs());
-    const { drifts, attemptsByAccount } = await reconcileAccounts(deps, { accountIds, isDeep });
+    const found = await reconcileAccounts(deps, { accountIds, isDeep });
+    const { drifts, isWhole, attemptsByAccount } = found;
     if (drifts.length > 0) deps.events.driftsFound(drifts);
     note(drifting, { accountIds, drifts, isDeep });
-    // A list of drifts that may have been cut names not all who drift.
-    if (isDeep && drifts.length < driftsWhole) {
+    if (isDeep && isWhole) {
       const sound = accountIds.filter((id) => drifts.every(({ accountId }) => accountId !== id));
       await recordProofs(deps.pool, sound, provedTime);
     }

@@ -31,7 +31,8 @@ const proofMarginMs = 600_000;
 /**
  * Makes the job that forgets what has ended and is needed by no proof: leases, claims of client request ids, and sessions of
  * gateways that never came back. Each run goes on where the last one stopped, through the tables in the order of their keys,
- * and begins anew at their end. A lease is only forgotten after a whole look at its account that found nothing wrong.
+ * and begins anew at their end. A lease is only forgotten after a whole look at its account that found nothing wrong, and not
+ * while a dead letter that waits for an operator names it.
  *
  * Any number of processes may prune: every deletion is conditional, and happens once.
  */

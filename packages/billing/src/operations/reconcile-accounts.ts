@@ -21,6 +21,8 @@ export type ReconcileAccountsInput = {
 
 export type Reconciled = {
   readonly drifts: readonly Drift[];
+  /** Whether every account that drifts is named; false when there were more drifts of one law than are listed. */
+  readonly isWhole: boolean;
   /** How many attempts each account was ever charged for: what a deep look would have to read. */
   readonly attemptsByAccount: ReadonlyMap<string, bigint>;
 };
@@ -39,15 +41,17 @@ export async function reconcileAccounts(
   deps: ReconcileAccountsDeps,
   input: ReconcileAccountsInput,
 ): Promise<Reconciled> {
-  if (input.accountIds.length === 0) return { drifts: [], attemptsByAccount: new Map() };
+  if (input.accountIds.length === 0)
+    return { drifts: [], isWhole: true, attemptsByAccount: new Map() };
   const keptFromMs = oldestKeptDayMs(deps.clock.nowMs(), deps.retentionDays);
   for (let tries = 1; ; tries += 1) {
     try {
       return await inSnapshot(deps.pool, async (tx) => {
         const sums = await readAccountSums(tx, input.accountIds, input.isDeep);
-        const rowDrifts = await readRowDrifts(tx, { ...input, keptFromMs });
+        const ofRows = await readRowDrifts(tx, { ...input, keptFromMs });
         return {
-          drifts: [...sums.flatMap(judgeAccount), ...rowDrifts],
+          drifts: [...sums.flatMap(judgeAccount), ...ofRows.drifts],
+          isWhole: ofRows.isWhole,
           attemptsByAccount: new Map(
             sums.map(({ accountId, hourly }) => [accountId, hourly.attempts]),
           ),

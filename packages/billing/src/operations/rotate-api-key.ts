@@ -3,7 +3,7 @@ import type { Clock } from "@farebox/kit/clock";
 import type { Secret } from "@farebox/kit/env";
 import { secret as newSecret } from "@farebox/kit/ids";
 import type { Caller } from "@farebox/kit/rpc-context";
-import { changeApiKey, insertApiKey } from "../store/api-key-store.ts";
+import { changeApiKey, insertApiKey, lockApiKey } from "../store/api-key-store.ts";
 import type { Orm } from "../store/orm.ts";
 import { requestOnce } from "../store/request-once.ts";
 import { contentSha256 } from "./content-sha256.ts";
@@ -30,8 +30,8 @@ export type RotateApiKeyInput = {
  * content answers the same new key without its secret. A caller can only rotate a key that reaches no further than its own: the
  * answer is a working credential.
  *
- * A disabled key stays so under its new secret: whoever switched it off may well want a new secret before it is switched on
- * again. One whose time is over ends as a revoked one does: it could not be switched on.
+ * A disabled key stays so under its new secret, also one that is switched off while this runs: whoever did may well want a new
+ * secret before it is switched on again. One whose time is over ends as a revoked one does: it could not be switched on.
  *
  * Errors: API_KEY_NOT_FOUND, also for a revoked or expired key; PERMISSION_DENIED, REQUEST_ID_REUSED.
  */
@@ -42,29 +42,34 @@ export async function rotateApiKey(
 ): Promise<NewApiKey> {
   const { requestId, apiKeyId, oldValidForMs } = input;
   const nowMs = deps.clock.nowMs();
-  const old = await deps.orm.read(async (em) => {
+  const seen = await deps.orm.read(async (em) => {
     const apiKey = await ownApiKey(em, caller, apiKeyId);
     await requireRights(em, caller, apiKey);
     return apiKey;
   });
   const secret = newSecret("fbx");
-  const apiKey = makeApiKey({ ...old, secret, hash: hashSecret(deps.pepper, secret), nowMs });
+  const made = makeApiKey({ ...seen, secret, hash: hashSecret(deps.pepper, secret), nowMs });
+  let apiKey = made;
   const { isFirst, result } = await requestOnce(
     deps.orm,
     {
-      accountId: old.accountId,
+      accountId: seen.accountId,
       method: "RotateApiKey",
       requestId,
       sha256: contentSha256([apiKeyId, oldValidForMs]),
       nowMs,
     },
-    apiKey.id,
+    made.id,
     async (em) => {
+      const old = await lockApiKey(em, seen.id);
+      if (old === undefined) throw new AppError("API_KEY_NOT_FOUND");
       if (old.expireTimeMs !== undefined && old.expireTimeMs <= nowMs) {
         throw new AppError("API_KEY_NOT_FOUND", "The key has expired. Make a new one instead.");
       }
       const isEnded = await changeApiKey(em, old.id, endOf(old, oldValidForMs, nowMs), nowMs);
       if (!isEnded) throw new AppError("API_KEY_NOT_FOUND");
+      // Its rights never change, its state and its end may have since they were seen; an end only comes nearer.
+      apiKey = { ...made, state: old.state, expireTimeMs: old.expireTimeMs };
       await insertApiKey(em, apiKey);
     },
   );

@@ -15,7 +15,8 @@ export type ReconciliationReport = {
   readonly driftsCount: number;
 };
 
-const driftsMax = 1_000;
+/** How many drifts an answer names; it counts all that were found. */
+const namedMax = 1_000;
 const pageSize = 200;
 
 /**
@@ -33,7 +34,7 @@ export async function runReconciliation(
     const page = await reconcileAccounts(deps, { accountIds, isDeep: true });
     accountsCount += page.attemptsByAccount.size;
     driftsCount += page.drifts.length;
-    drifts.push(...page.drifts.slice(0, driftsMax - drifts.length));
+    drifts.push(...page.drifts.slice(0, namedMax - drifts.length));
   }
   return { accountsCount, drifts, driftsCount };
 }

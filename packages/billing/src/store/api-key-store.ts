@@ -1,3 +1,4 @@
+import { LockMode } from "@mikro-orm/core";
 import type { EntityManager } from "@mikro-orm/mysql";
 import { type ApiKey, scopeNames } from "../domain/api-key.ts";
 import { toApiKey } from "./mapping.ts";
@@ -6,6 +7,13 @@ import { ApiKeyRow } from "./tables.ts";
 /** A key by its id; undefined when there is none. */
 export async function findApiKey(em: EntityManager, id: Uint8Array): Promise<ApiKey | undefined> {
   const row = await em.findOne(ApiKeyRow, { id: Buffer.from(id) });
+  return row === null ? undefined : toApiKey(row);
+}
+
+/** The same, locked until the transaction ends: its latest state, which nobody changes meanwhile. */
+export async function lockApiKey(em: EntityManager, id: Uint8Array): Promise<ApiKey | undefined> {
+  const lockMode = LockMode.PESSIMISTIC_WRITE;
+  const row = await em.findOne(ApiKeyRow, { id: Buffer.from(id) }, { lockMode });
   return row === null ? undefined : toApiKey(row);
 }
 

@@ -69,9 +69,14 @@ export async function deleteEndedLeases(
   return deleted;
 }
 
-/** What a dead letter holds is proved by its lease. */
+/**
+ * What a waiting dead letter holds is proved by its lease, and one that holds nothing still needs it to be replayed: the lease
+ * says which period its free units come from. Last is what reads the most: all the dead letters of the account.
+ */
 const isForgettable = `COALESCE(l.state IN ('CLOSED', 'RELEASED') AND l.dead_lettered = 0 AND l.close_time < ?
-  AND l.close_time < p.proved_time - INTERVAL ? MICROSECOND, FALSE)`;
+  AND l.close_time < p.proved_time - INTERVAL ? MICROSECOND
+  AND NOT EXISTS (SELECT 1 FROM settlement_dead_letter AS d FORCE INDEX (settlement_dead_letter_item)
+    WHERE d.account_id = l.account_id AND d.lease_id = l.id AND d.state = 'OPEN'), FALSE)`;
 
 function cutoffValues({ endedBefore, proofMarginMs }: LeaseCutoff): readonly unknown[] {
   return [endedBefore, proofMarginMs * 1_000];

@@ -17,15 +17,24 @@ const marginMs = 2 * dayMs;
 /** How many differences of one law are listed for one page of accounts. */
 const driftsMax = 1_000;
 
+/** Rows that break a law. */
+export type RowDrifts = {
+  readonly drifts: readonly Drift[];
+  /** Whether these are all: false when those of a law may have been cut. */
+  readonly isWhole: boolean;
+};
+
 /** Finds the rows of a page of accounts that break a law, inside the caller's consistent snapshot. */
-export async function readRowDrifts(tx: PoolConnection, input: RowLawsInput): Promise<Drift[]> {
+export async function readRowDrifts(tx: PoolConnection, input: RowLawsInput): Promise<RowDrifts> {
   const drifts: Drift[] = [];
+  let isWhole = true;
   for (const law of rowLaws) {
     if (law.isDeep && !input.isDeep) continue;
     const [rows] = await tx.query<DriftRow[]>(
       `${law.sql} LIMIT ${driftsMax}`,
       valuesOf(law, input),
     );
+    if (rows.length >= driftsMax) isWhole = false;
     for (const row of rows) {
       drifts.push({
         accountId: row.account_id,
@@ -36,7 +45,7 @@ export async function readRowDrifts(tx: PoolConnection, input: RowLawsInput): Pr
       });
     }
   }
-  return drifts;
+  return { drifts, isWhole };
 }
 
 type DriftRow = RowDataPacket & {
