@@ -64,7 +64,8 @@ export function planClose(world: CloseWorld, state: "CLOSED" | "RELEASED"): Clos
 export function isBehind(lease: Lease, finalTotal: Nanos | undefined): boolean {
   if (finalTotal === undefined || !isLive(lease.state)) return false;
   const expected = finalTotal < lease.granted ? finalTotal : lease.granted;
-  return lease.settled + lease.deadLettered < expected;
+  // What a live lease has released is what an operator voided: counted by the holder, and never to be settled.
+  return lease.settled + lease.deadLettered + lease.released < expected;
 }
 
 function returnLeaseUnits(periods: Map<string, UnitPeriod>, lease: Lease): void {
