@@ -177,6 +177,7 @@ export class FakeBilling implements BillingPort {
           response: { decision: Decision.DENY, reason, available: { amountNanos: before } },
         };
       }
+      const holders = this.#openLeasesOf(accountId) + (lease === undefined ? 1 : 0);
       lease ??= {
         accountId,
         epoch,
@@ -187,7 +188,7 @@ export class FakeBilling implements BillingPort {
         lastAsk: "",
       };
       this.leases.set(id, lease);
-      const share = before / 4n;
+      const share = before / BigInt(2 * holders);
       const want = estimated + (ask.wantSlice?.amountNanos ?? 0n);
       const wished = want < share ? want : share;
       const slice = wished > estimated ? wished : estimated;
@@ -225,12 +226,17 @@ export class FakeBilling implements BillingPort {
           settled: { amountNanos: lease.settled },
           grantedUnits: BigInt(lease.units),
           freeUnit: lease.units > 0 ? FreeUnit.REQUESTS : FreeUnit.UNSPECIFIED,
-          holders: 1,
+          holders: this.#openLeasesOf(lease.accountId),
           refillBelow: { amountNanos: (added * 3n) / 10n },
           finalUnit: account.available === 0n,
         },
       },
     };
+  }
+
+  #openLeasesOf(accountId: string): number {
+    const open = [...this.leases.values()].filter((lease) => lease.isOpen);
+    return open.filter((lease) => lease.accountId === accountId).length;
   }
 
   #whyNoMore(accountId: string): ErrorReason {

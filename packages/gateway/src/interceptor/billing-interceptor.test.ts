@@ -255,11 +255,32 @@ test("an answer that was lost is asked for again, the very same, and grants once
   await open.clock.advance(100);
   const hold = await waiting;
   assert.equal(new Set(billing.asks.map((ask) => ask.requestId)).size, 1);
-  assert.equal(billing.account("acc").held, 2_500_000n, "a quarter of what there is, once");
+  assert.equal(billing.account("acc").held, 5_000_000n, "half of what there is, once");
   await hold.settle(delivered(1));
   await open.close(soon());
   assertConserved(billing);
 });
+
+for (const [share, outputTokens] of [
+  ["a tenth", 50],
+  ["half", 250],
+] as const) {
+  test(`a slow account does not ask with every other call, when calls cost ${share} of what they reserve`, async (t) => {
+    const billing = new FakeBilling();
+    billing.credit("acc", 1_000_000_000n);
+    const open = await opened(t, billing);
+    for (let call = 0; call < 30; call++) {
+      const hold = await before(open);
+      await hold.settle(delivered(outputTokens));
+      await open.clock.advance(1500);
+    }
+    const asks = billing.asks.length;
+    assert.ok(asks <= 3, `${asks} asks for 30 calls`);
+    await open.close(soon());
+    assert.equal(billing.account("acc").spent, 30n * BigInt(outputTokens) * 2000n);
+    assertConserved(billing);
+  });
+}
 
 test("while Billing is silent open leases go on, and other calls are refused when their time is over", async (t) => {
   const billing = new FakeBilling();
@@ -293,7 +314,7 @@ test("while Billing is silent open leases go on, and other calls are refused whe
 
 test("with BILLING_ALLOW_ON_ERROR accounts in good standing are served within their grace, and charged later", async (t) => {
   const billing = new FakeBilling();
-  billing.credit("acc", 12_000_000n); // Of which a first lease gets no more than its call needs.
+  billing.credit("acc", 6_000_000n); // Of which a first lease gets no more than its call needs.
   const open = await opened(t, billing, { allowOnError: true, graceNanos: 2_500_000n });
   const first = await before(open, thousand({ worstCaseNanos: 3_000_000n }));
   billing.isDown = true;
