@@ -23,67 +23,68 @@ for (const [name, body, set, want] of cases) {
   test(name, () => assert.equal(edit(body, set), want));
 }
 
-/** JSON text with spaces, escapes and repeated names, as no serialiser of ours would write it. */
+/** The JSON text of an object as no serialiser of ours would write it, and the members that it was put together from. */
+type Written = { readonly text: string; readonly members: readonly [name: string, raw: string][] };
+
 const space = fc.constantFrom("", " ", "\n", "\t ");
 const name = fc.oneof(
   fc.constantFrom("model", "n", "stream", "__proto__", "é", "a/b"),
   fc.string({ maxLength: 4 }),
 );
-// Of two characters or more: V8 (Node 24.21) reads an escaped name of one character as "\\" when an object with that name in
-// the same place was parsed before, so that JSON.parse cannot be the judge of it.
-const escaped = name
-  .map((it) => (it.length === 1 ? `${it}_` : it))
-  .map((it) =>
-    [...it]
-      .map(
-        (c) =>
-          `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}${c.length === 2 ? `\\u${c.charCodeAt(1).toString(16)}` : ""}`,
-      )
-      .join(""),
-  );
-const key = fc.oneof(
-  name.map((it) => JSON.stringify(it)),
-  escaped.map((it) => `"${it}"`),
+const escaped = (it: string): string =>
+  Array.from({ length: it.length }, (_, at) => it.charCodeAt(at))
+    .map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`)
+    .join("");
+const spelling = fc.constantFrom(
+  (it: string) => JSON.stringify(it),
+  (it: string) => `"${escaped(it)}"`,
 );
 const value = fc.oneof(
   fc.json({ maxDepth: 3 }),
   fc.constantFrom("123456789012345678901", "-0.0", "1E+2", '"\\u007d\\"}"', '["]",{"n":1}]', "{ }"),
 );
 const member = fc
-  .tuple(space, key, space, space, value, space)
-  .map(([a, k, b, c, v, d]) => `${a}${k}${b}:${c}${v}${d}`);
+  .tuple(space, name, spelling, space, space, value, space)
+  .map(([a, it, spell, b, c, raw, d]) => ({
+    text: `${a}${spell(it)}${b}:${c}${raw}${d}`,
+    member: [it, raw.trim()] as [string, string],
+  }));
 const object = fc
   .tuple(space, fc.array(member, { maxLength: 6 }), space)
-  .map(([a, list, b]) => `${a}{${list.length === 0 ? b : list.join(",")}}${b}`);
+  .map(([a, list, b]): Written => {
+    const inside = list.length === 0 ? b : list.map((it) => it.text).join(",");
+    return { text: `${a}{${inside}}${b}`, members: list.map((it) => it.member) };
+  });
 const set = fc.dictionary(name, fc.json({ maxDepth: 2 }), { maxKeys: 3 });
 
-test("an edit of the bytes is the edit of the object, and every untouched value keeps its bytes", () => {
+// JSON.parse is no judge of names: V8 of Node 24 reads an escaped name as a part of its spelling when an object with a name of
+// that length in the same place was parsed before. So the members are compared with those that the text was made of.
+const read = (bytes: Buffer): [name: string, raw: string][] =>
+  topLevelMembers(bytes).map((it) => [it.key, bytes.toString("utf8", it.start, it.end)]);
+
+test("an edit of the bytes is the edit of the members, and every untouched value keeps its bytes", () => {
   fc.assert(
-    fc.property(object, set, (text, edits) => {
-      const body = Buffer.from(text);
+    fc.property(object, set, ({ text, members }, edits) => {
       const map = new Map(Object.entries(edits));
-      const edited = editTopLevel(body, map);
-      const want = new Map(Object.entries<unknown>(JSON.parse(text)));
-      for (const [k, raw] of map) want.set(k, JSON.parse(raw));
-      assert.deepEqual(new Map(Object.entries(JSON.parse(edited.toString()))), want);
-      const kept = (bytes: Buffer) =>
-        topLevelMembers(bytes)
-          .filter((it) => !map.has(it.key))
-          .map((it) => [it.key, bytes.toString("latin1", it.start, it.end)]);
-      assert.deepEqual(kept(edited), kept(body));
+      const edited = editTopLevel(Buffer.from(text), map);
+      const added = [...map].filter(([it]) => !members.some(([there]) => there === it));
+      assert.deepEqual(read(edited), [
+        ...members.map(([it, raw]) => [it, map.get(it) ?? raw]),
+        ...added,
+      ]);
+      assert.doesNotThrow(() => JSON.parse(edited.toString()));
       assert.deepEqual(editTopLevel(edited, map), edited);
     }),
     { numRuns: 500 },
   );
 });
 
-test("the bytes of a member are those that JSON.parse reads", () => {
+test("the bytes of a member are those that were written last under its name", () => {
   fc.assert(
-    fc.property(object, name, (text, wanted) => {
-      const bytes = memberBytes(Buffer.from(text), wanted);
-      const parsed = new Map(Object.entries<unknown>(JSON.parse(text)));
-      assert.equal(bytes !== undefined, parsed.has(wanted));
-      if (bytes !== undefined) assert.deepEqual(JSON.parse(bytes.toString()), parsed.get(wanted));
+    fc.property(object, name, ({ text, members }, wanted) => {
+      const last = members.findLast(([it]) => it === wanted);
+      assert.equal(memberBytes(Buffer.from(text), wanted)?.toString(), last?.[1]);
     }),
+    { numRuns: 500 },
   );
 });
