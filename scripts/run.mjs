@@ -53,7 +53,8 @@ function runVerb([file = "", ...fixed], args) {
       child.kill(signal);
     });
   }
-  // Under npm, npm's end is ours: killed outright it passes nothing on, and the stack would stay up with nobody to stop it.
+  // npm runs this without a shell between (`exec` in package.json). Its end is ours: killed outright it passes nothing on,
+  // and the stack would stay up with nobody to stop it.
   if (process.env.npm_lifecycle_event !== undefined) {
     const parent = process.ppid;
     const timer = setInterval(() => {
