@@ -53,6 +53,17 @@ function runVerb([file = "", ...fixed], args) {
       child.kill(signal);
     });
   }
+  // npm runs this without a shell between (`exec` in package.json). Its end is ours: killed outright it passes nothing on,
+  // and the stack would stay up with nobody to stop it.
+  if (process.env.npm_lifecycle_event !== undefined) {
+    const parent = process.ppid;
+    const timer = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(timer);
+      child.kill("SIGTERM");
+    }, 1_000);
+    timer.unref();
+  }
   child.on("error", (error) => {
     console.error(`farebox: ${file}: ${error.message}`);
     process.exit(1);

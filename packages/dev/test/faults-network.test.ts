@@ -124,13 +124,7 @@ test("settlements and grants whose answers are lost after COMMIT, again and agai
   await using driven = load(firstGateway());
   for (let round = 0; round < (isLong ? 20 : 3); round++) {
     await driven.completes(60 + random.below(100));
-    const before = await transactions();
-    proxy.swallowAnswers();
-    await awaitCondition(
-      "a commit that is not answered",
-      async () => (await transactions()) > before,
-    );
-    proxy.heal();
+    await loseAnswersOfCommits(driven);
   }
   await driven.completes(100);
   calls.push(...(await driven.stop()));
@@ -138,6 +132,26 @@ test("settlements and grants whose answers are lost after COMMIT, again and agai
   assert.deepEqual(await watch.stop(), []);
   assert.deepEqual(await faults.office.drifts(), []);
 });
+
+/**
+ * Keeps answers back until a settlement is committed behind them. Every call may be waiting for a grant whose answer is kept
+ * back too, so that nothing more is settled: then the answers go through for a while, and it is tried again.
+ */
+async function loseAnswersOfCommits(driven: Awaited<ReturnType<typeof load>>): Promise<void> {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const before = await transactions();
+    proxy.swallowAnswers();
+    const isCommitted = await awaitCondition(
+      "a commit that is not answered",
+      async () => (await transactions()) > before,
+      2_000,
+    ).catch(() => false);
+    proxy.heal();
+    if (isCommitted) return;
+    await driven.completes(20);
+  }
+  assert.fail("nothing was settled while answers were kept back");
+}
 
 test("a gateway cut off from billing serves from its leases, then refuses, then goes on; nothing is lost", async () => {
   await using driven = load(faults.stack.gatewayUrls);

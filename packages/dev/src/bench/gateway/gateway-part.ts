@@ -101,7 +101,12 @@ function contendersOf(entry: Entry): readonly Contender[] {
     pid: () => child.pid(),
   });
   const books = countInto(entry);
-  const billed = { ...contender("billing_on", field.on), ...books };
+  const { installation } = run;
+  const behind = {
+    billing: () => installation.billing.pid(),
+    database: () => installation.databasePid(),
+  };
+  const billed = { ...contender("billing_on", field.on), ...books, behind };
   const hotLoad = gatewayLoad({ apiKeys: keys.hot, isStream, durationMs });
   return [
     contender("bare_proxy", field.bare),

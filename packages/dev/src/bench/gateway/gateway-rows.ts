@@ -1,4 +1,5 @@
 import type { PartResult } from "../bench-row.ts";
+import { median } from "../median.ts";
 import { type Contest, medianOf, medianRatio, type Standing } from "./interleave.ts";
 
 type Row = PartResult["rows"][number];
@@ -48,10 +49,18 @@ function cpuRatio(name: string, { standings }: Contest): Row {
   return { name, value: medianRatio(pair, "cpuMicrosPerCall"), unit: "ratio" };
 }
 
+/** Of the process that clients meet, and of those behind it. */
 function cpuRows(prefix: string, contest: Contest): readonly Row[] {
-  return [...contest.standings.values()].map((standing) => ({
-    name: `${prefix}.${standing.name}`,
-    value: medianOf(standing, "cpuMicrosPerCall"),
-    unit: "us",
-  }));
+  return [...contest.standings.values()].flatMap((standing): Row[] => {
+    const name = `${prefix}.${standing.name}`;
+    const behind = Object.keys(standing.rounds[0]?.behindMicrosPerCall ?? {});
+    return [
+      { name, value: medianOf(standing, "cpuMicrosPerCall"), unit: "us" },
+      ...behind.map((process) => ({
+        name: `${name}.${process}`,
+        value: median(standing.rounds.map((it) => it.behindMicrosPerCall[process] ?? Number.NaN)),
+        unit: "us" as const,
+      })),
+    ];
+  });
 }

@@ -9,11 +9,15 @@ export type Contender = {
   readonly target: WrkTarget;
   readonly load: WrkLoad;
   /** The process whose CPU is charged to the calls. */
-  readonly pid: () => number | undefined;
+  readonly pid: Pid;
+  /** The processes that work for it behind the scenes, by the name they have in the figures. */
+  readonly behind?: Readonly<Record<string, Pid>>;
   /** Runs around every run of this contender, in which the upstream answers nobody else. */
   readonly beforeRun?: () => Promise<void>;
   readonly afterRun?: () => Promise<void>;
 };
+
+type Pid = () => number | undefined;
 
 /** One contender's runs, round by round. */
 export type Standing = {
@@ -25,9 +29,14 @@ export type Standing = {
 export type Round = {
   readonly perSecond: number;
   readonly cpuMicrosPerCall: number;
+  /** Of the processes behind it. */
+  readonly behindMicrosPerCall: Readonly<Record<string, number>>;
   readonly p50Ms: number;
   readonly p99Ms: number;
 };
+
+/** The figures of a run that are one number. */
+type Figure = Exclude<keyof Round, "behindMicrosPerCall">;
 
 /** What `interleave` found: the standings by name, and what makes any of them worthless. */
 export type Contest = {
@@ -45,14 +54,16 @@ export async function interleave(
 ): Promise<Contest> {
   const rounds = new Map<string, Round[]>(contenders.map(({ name }) => [name, []]));
   const faults: string[] = [];
-  for (let round = 1; round <= options.rounds; round++) {
+  for (let number = 1; number <= options.rounds; number++) {
     for (const contender of contenders) {
-      const { result, cpuMicrosPerCall } = await runOnce(contender);
+      const { result, cpuMicrosPerCall, behindMicrosPerCall } = await runOnce(contender);
       const { perSecond, p50Ms, p99Ms } = result;
-      rounds.get(contender.name)?.push({ perSecond, cpuMicrosPerCall, p50Ms, p99Ms });
-      for (const fault of result.faults) faults.push(`${contender.name}, round ${round}: ${fault}`);
+      const round = { perSecond, cpuMicrosPerCall, behindMicrosPerCall, p50Ms, p99Ms };
+      rounds.get(contender.name)?.push(round);
+      for (const fault of result.faults)
+        faults.push(`${contender.name}, round ${number}: ${fault}`);
       options.log(
-        `round ${round}: ${contender.name} ${perSecond.toFixed(0)}/s, ` +
+        `round ${number}: ${contender.name} ${perSecond.toFixed(0)}/s, ` +
           `${cpuMicrosPerCall.toFixed(1)} µs CPU a call, p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms`,
       );
     }
@@ -62,21 +73,30 @@ export async function interleave(
 }
 
 async function runOnce(contender: Contender) {
+  const { pid, behind = {} } = contender;
   await contender.beforeRun?.();
-  const before = cpuOf(contender);
+  const own = meterCpu(pid);
+  const meters = Object.entries(behind).map(([name, of]) => [name, meterCpu(of)] as const);
   const result = await runWrk(contender.target, contender.load);
   await contender.afterRun?.();
-  const cpuMicrosPerCall = (cpuOf(contender) - before) / result.answered;
-  return { result, cpuMicrosPerCall };
+  const behindMicrosPerCall = Object.fromEntries(
+    meters.map(([name, used]) => [name, used() / result.answered]),
+  );
+  return { result, cpuMicrosPerCall: own() / result.answered, behindMicrosPerCall };
 }
 
-function cpuOf({ pid }: Contender): number {
-  const now = pid();
-  return now === undefined ? Number.NaN : cpuMicrosOf(now);
+/** Answers what a process has used since now, in microseconds; not a number when there is no such process. */
+function meterCpu(pid: Pid): () => number {
+  const read = () => {
+    const now = pid();
+    return now === undefined ? Number.NaN : cpuMicrosOf(now);
+  };
+  const before = read();
+  return () => read() - before;
 }
 
 /** The median over the rounds of one figure. */
-export function medianOf(standing: Standing | undefined, figure: keyof Round): number {
+export function medianOf(standing: Standing | undefined, figure: Figure): number {
   return median(standing?.rounds.map((round) => round[figure]) ?? []);
 }
 
@@ -86,7 +106,7 @@ export function medianOf(standing: Standing | undefined, figure: keyof Round): n
  */
 export function medianRatio(
   [over, under]: readonly [Standing | undefined, Standing | undefined],
-  figure: keyof Round,
+  figure: Figure,
 ): number {
   const quotients = over?.rounds.map(
     (round, at) => round[figure] / (under?.rounds[at]?.[figure] ?? Number.NaN),
