@@ -1,3 +1,4 @@
+import type { Job } from "@farebox/kit/start-jobs";
 import { countDeadLetters } from "./operations/count-dead-letters.ts";
 import { type KeepPartitionsDeps, keepPartitions } from "./operations/keep-partitions.ts";
 import { createKeepReconciled, type KeepReconciledDeps } from "./operations/keep-reconciled.ts";
@@ -10,7 +11,6 @@ import {
 import type { PartitionEvents } from "./partition-events.ts";
 import type { PruneEvents } from "./prune-events.ts";
 import type { ReconcileEvents } from "./reconcile-events.ts";
-import type { Job } from "./start-jobs.ts";
 
 export type JobsTableDeps = Omit<
   SweepSessionsDeps &
