@@ -4,6 +4,7 @@ import { Migration20261121000001_initial } from "../migrations/Migration20261121
 import { Migration20261126000001_account_proof } from "../migrations/Migration20261126000001_account_proof.ts";
 import { Migration20261126000002_newest_price } from "../migrations/Migration20261126000002_newest_price.ts";
 import { Migration20261126000003_open_grants } from "../migrations/Migration20261126000003_open_grants.ts";
+import { Migration20261126000004_recharge } from "../migrations/Migration20261126000004_recharge.ts";
 import { readMigrateConfig } from "./config.ts";
 
 /** Every migration, oldest first. A new one is added at the end, and none is ever changed once it has been released. */
@@ -12,6 +13,7 @@ const migrations: MigrationsList = [
   { name: "Migration20261126000001_account_proof", class: Migration20261126000001_account_proof },
   { name: "Migration20261126000002_newest_price", class: Migration20261126000002_newest_price },
   { name: "Migration20261126000003_open_grants", class: Migration20261126000003_open_grants },
+  { name: "Migration20261126000004_recharge", class: Migration20261126000004_recharge },
 ];
 
 /** Brings Billing's schema up to date. Resolves with the names of the migrations that it applied. */

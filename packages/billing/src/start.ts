@@ -17,6 +17,7 @@ import { createKeyAuthenticator } from "./operations/authenticate-key.ts";
 import { expireGrants } from "./operations/expire-grants.ts";
 import { keepPartitions } from "./operations/keep-partitions.ts";
 import { syncPrices } from "./operations/sync-prices.ts";
+import { openPaymentPort } from "./payment-port.ts";
 import { pullOpenRouter } from "./prices/pull-openrouter.ts";
 import { readAccessChanges } from "./store/access-changes.ts";
 import * as tables from "./store/tables.ts";
@@ -93,11 +94,23 @@ async function openDeps(
     log,
     catalogue,
     accessFeed,
+    createPayment: paymentOf(stack, config),
     pepper: config.apiKeyPepper,
     pageTokens: createPageTokens([config.pageTokenSecret.reveal()]),
     pull: (effectiveFrom, signal) =>
       pullOpenRouter(config.openRouterModelsUrl, effectiveFrom, signal),
   };
+}
+
+/** How money is collected; undefined where no Payment is configured, and recharges are refused. */
+function paymentOf(
+  stack: AsyncDisposableStack,
+  config: BillingConfig,
+): ServicesDeps["createPayment"] {
+  const [token] = config.serviceTokens;
+  if (config.paymentAddress === undefined || token === undefined) return undefined;
+  const options = { address: config.paymentAddress, serviceToken: token.reveal() };
+  return stack.use(openPaymentPort(options)).createPayment;
 }
 
 const hourMs = 3_600_000;

@@ -33,6 +33,12 @@ export type AccountSums = {
     readonly used: Nanos;
     readonly expired: Nanos;
   };
+  readonly recharges: {
+    /** What reversals that wait hold. */
+    readonly reserved: Nanos;
+    /** What orders were credited, less what left them again. */
+    readonly net: Nanos;
+  };
   readonly hourly: { readonly cost: Nanos; readonly attempts: bigint };
   /** The funds that the end of the ledger states; undefined when it states the present ones, or is empty. */
   readonly ledgerTail: Nanos | undefined;
@@ -45,6 +51,8 @@ export type LedgerSums = {
   readonly usage: Nanos;
   readonly granted: Nanos;
   readonly expired: Nanos;
+  /** Paid in, less what was taken back, and what of that was given back. */
+  readonly recharged: Nanos;
 };
 
 /** What an account has, less what it owes: the sum of its ledger. */
@@ -73,7 +81,10 @@ const accountLaws: readonly (readonly [law: string, compare: Comparison])[] = [
     "balance_debt_first",
     (f) => [0n, minNanos(maxNanos(0n, f.available), maxNanos(0n, f.receivable))],
   ],
-  ["held_equals_leases", (f) => [f.leases.holding + f.deadLetters.held, f.held]],
+  [
+    "held_equals_leases",
+    (f) => [f.leases.holding + f.deadLetters.held + f.recharges.reserved, f.held],
+  ],
   ["open_leases_counted", (f) => [f.leases.count, f.openLeases]],
   ["open_grants_counted", (f) => [f.grants.openCount, f.openGrants]],
   [
@@ -92,6 +103,10 @@ const accountLaws: readonly (readonly [law: string, compare: Comparison])[] = [
   [
     "ledger_expiry_equals_grants",
     (f) => [-f.grants.expired, f.ledger?.expired ?? -f.grants.expired],
+  ],
+  [
+    "ledger_recharges_equal_orders",
+    (f) => [f.recharges.net, f.ledger?.recharged ?? f.recharges.net],
   ],
 ];
 

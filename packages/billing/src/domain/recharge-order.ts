@@ -6,7 +6,7 @@ export type RechargeOrder = {
   /** What the account asked to pay. */
   readonly amount: Nanos;
   readonly currencyCode: string;
-  /** The payment that settled or parked the order; undefined before. */
+  /** The payment that settled or parked the order, or else collects for it; undefined before there is one. */
   readonly paymentId: string | undefined;
   readonly credited: Nanos;
   /** Taken back by refunds and disputes; never more than was credited. */
@@ -26,6 +26,33 @@ export const rechargeStates = [
   "REFUNDED",
   "DISPUTED",
   "PARKED",
+] as const;
+
+/** An order as it was placed, and how its payment is made. `id` is 32 lower-case hex digits. */
+export type PlacedOrder = RechargeOrder & {
+  readonly id: string;
+  readonly accountId: string;
+  readonly method: PaymentMethodKind;
+  /** A saved method that is charged at once; empty to let the payer pay. */
+  readonly paymentMethodId: string;
+  /** Where to pay; empty when there is no page, or not yet. */
+  readonly paymentUrl: string;
+  readonly returnUrl: string;
+  readonly clientIp: string;
+  readonly createTimeMs: number;
+  /** The payer can pay until then; money that comes later is credited all the same. */
+  readonly expireTimeMs: number;
+  readonly creditTimeMs: number | undefined;
+};
+
+export type PaymentMethodKind = (typeof paymentMethodKinds)[number];
+
+export const paymentMethodKinds = [
+  "UNSPECIFIED",
+  "CARD",
+  "ALIPAY",
+  "WECHAT_PAY",
+  "BANK_TRANSFER",
 ] as const;
 
 /** A payment that Payment says is paid. */
@@ -51,7 +78,7 @@ export function decideConfirm(order: RechargeOrder, payment: PaidPayment): Confi
     case "EXPIRED":
       return isSameMoney ? "CREDIT" : "PARK";
     case "CANCELLED":
-      return order.paymentId === undefined ? "PARK" : "DUPLICATE_RECHARGE";
+      return "PARK";
     case "PARKED":
       return order.paymentId === payment.paymentId ? "REPEAT" : "DUPLICATE_RECHARGE";
     case "CREDITED":
@@ -59,6 +86,25 @@ export function decideConfirm(order: RechargeOrder, payment: PaidPayment): Confi
     case "REFUNDED":
     case "DISPUTED":
       return isSameMoney && order.paymentId === payment.paymentId ? "REPEAT" : "DUPLICATE_RECHARGE";
+  }
+}
+
+export type CancelDecision = "CANCEL" | "REPEAT" | "ORDER_WRONG_STATE";
+
+/** Decides whether an order whose payment failed for good ends. One that money came for does not. */
+export function decideCancel(order: RechargeOrder): CancelDecision {
+  switch (order.state) {
+    case "PENDING":
+    case "EXPIRED":
+      return "CANCEL";
+    case "CANCELLED":
+      return "REPEAT";
+    case "CREDITED":
+    case "PARTIALLY_REFUNDED":
+    case "REFUNDED":
+    case "DISPUTED":
+    case "PARKED":
+      return "ORDER_WRONG_STATE";
   }
 }
 

@@ -11,9 +11,16 @@ export type RechargeReversal = {
   readonly amount: Nanos;
 };
 
-export type ReversalKind = "REFUND" | "DISPUTE";
+/** A reversal of one order, by its id. */
+export type PlacedReversal = RechargeReversal & { readonly id: string };
 
-export type ReversalState = "RESERVED" | "RELEASED" | "REVERSED" | "REINSTATED";
+export type ReversalKind = (typeof reversalKinds)[number];
+
+export const reversalKinds = ["REFUND", "DISPUTE"] as const;
+
+export type ReversalState = (typeof reversalStates)[number];
+
+export const reversalStates = ["RESERVED", "RELEASED", "REVERSED", "REINSTATED"] as const;
 
 /** The money that bounds a refund: a wallet's terms, and what refunds under way hold of `held`. */
 export type RefundFunds = {

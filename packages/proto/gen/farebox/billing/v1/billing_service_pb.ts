@@ -1355,7 +1355,9 @@ export const BillingService: GenService<{
   /**
    * Recharge makes an order to pay money in, and the payment that collects for it. The same request_id with the same content
    * answers the same order again, with its payment as it then stands; request ids are kept as long as the ledger. When
-   * Payment does not answer, the order stays PENDING and the same request goes on with it.
+   * Payment does not answer, the order stays PENDING and the same request goes on with it. What Payment refuses for good
+   * cancels the order, and a payment that is declined at once is answered as a CANCELLED order; a repetition then answers
+   * that order.
    * Errors: INVALID_ARGUMENT, ACCOUNT_NOT_FOUND, CURRENCY_MISMATCH, DUPLICATE_RECHARGE for a request_id that was used with
    * other content, PAYMENT_UNAVAILABLE; of Payment PAYMENT_METHOD_NOT_FOUND, PAYMENT_METHOD_UNSUITABLE, AMOUNT_NOT_PAYABLE.
    * Repeat with the same request_id until answered.
@@ -1369,7 +1371,8 @@ export const BillingService: GenService<{
   },
   /**
    * ConfirmRecharge credits the order that a payment has paid, once: a repetition answers the order as it stands. An order
-   * that expired is credited all the same; another amount or currency than the order's parks it. For Payment.
+   * that expired is credited all the same; another amount or currency than the order's, or an order that was cancelled, parks
+   * it, and a person decides. For Payment.
    * Errors: INVALID_ARGUMENT, ORDER_NOT_FOUND, DUPLICATE_RECHARGE for another payment or amount than the one that was
    * credited. Repeat until answered.
    *
@@ -1394,7 +1397,8 @@ export const BillingService: GenService<{
   /**
    * ReserveRefund sets aside what a refund will pay out, at most the paid money that is unspent, so that it cannot be spent
    * while the provider is asked. The same reversal_id and amount answer the same reservation again. For Payment.
-   * Errors: INVALID_ARGUMENT, ORDER_NOT_FOUND, REFUND_EXCEEDS_UNSPENT, REQUEST_ID_REUSED. Repeat until answered.
+   * Errors: INVALID_ARGUMENT, ORDER_NOT_FOUND, CURRENCY_MISMATCH, REFUND_EXCEEDS_UNSPENT, REQUEST_ID_REUSED. Repeat until
+   * answered.
    *
    * @generated from rpc farebox.billing.v1.BillingService.ReserveRefund
    */
@@ -1405,9 +1409,10 @@ export const BillingService: GenService<{
   },
   /**
    * ReverseRecharge takes back what a refund paid out or a dispute withdrew: from its reservation, else from what is
-   * available, then as debt. Once for each reversal_id, and never more in all than the order was credited. For Payment.
-   * Errors: INVALID_ARGUMENT, ORDER_NOT_FOUND, ORDER_WRONG_STATE for an order that was never credited or a reservation that
-   * was released, REQUEST_ID_REUSED. Repeat until answered.
+   * available, then as debt. Once for each reversal_id, and never more in all than the order was credited: one that finds
+   * nothing left takes nothing, and is known all the same. For Payment.
+   * Errors: INVALID_ARGUMENT, ORDER_NOT_FOUND, CURRENCY_MISMATCH, ORDER_WRONG_STATE for an order that was never credited or a
+   * reservation that was released, REQUEST_ID_REUSED. Repeat until answered.
    *
    * @generated from rpc farebox.billing.v1.BillingService.ReverseRecharge
    */
