@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  type CancelDecision,
   type ConfirmDecision,
+  decideCancel,
   decideConfirm,
   type PaidPayment,
   type RechargeOrder,
@@ -38,10 +40,28 @@ const confirms: [name: string, order: RechargeOrder, payment: Partial<PaidPaymen
   ["parks another currency",                           pending,                              { currencyCode: "EUR" }, "PARK"],
   ["parks another amount that comes late",             { ...pending, state: "EXPIRED" },     { amount: 99n },         "PARK"],
   ["parks a payment of a cancelled order",             { ...pending, state: "CANCELLED" },   {},                      "PARK"],
+  ["parks the payment that was given up and came",     { ...pending, state: "CANCELLED", paymentId: "p1" }, {},       "PARK"],
+  ["credits the payment that it waits for",            { ...pending, paymentId: "p1" },      {},                      "CREDIT"],
 ];
 
 for (const [name, order, payment, want] of confirms) {
   test(name, () => assert.equal(decideConfirm(order, { ...paid, ...payment }), want));
+}
+
+// biome-ignore format: a decision table is read by column
+const cancels: [name: string, state: RechargeState, want: CancelDecision][] = [
+  ["answers a second cancellation as before",  "CANCELLED",          "REPEAT"],
+  ["cancels an order that nobody paid",        "PENDING",            "CANCEL"],
+  ["cancels an order that expired",            "EXPIRED",            "CANCEL"],
+  ["does not cancel what was credited",        "CREDITED",           "ORDER_WRONG_STATE"],
+  ["does not cancel what is partly refunded",  "PARTIALLY_REFUNDED", "ORDER_WRONG_STATE"],
+  ["does not cancel what was refunded",        "REFUNDED",           "ORDER_WRONG_STATE"],
+  ["does not cancel what is disputed",         "DISPUTED",           "ORDER_WRONG_STATE"],
+  ["does not cancel what a person decides on", "PARKED",             "ORDER_WRONG_STATE"],
+];
+
+for (const [name, state, want] of cancels) {
+  test(name, () => assert.equal(decideCancel({ ...pending, state }), want));
 }
 
 // biome-ignore format: a decision table is read by column
