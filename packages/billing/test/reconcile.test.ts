@@ -51,7 +51,7 @@ const cases: [name: string, corruption: Corruption, laws: readonly string[]][] =
   ["a miscounted lease",                 ofAccount("UPDATE balance SET open_leases = 3 WHERE account_id = ?"),                      ["open_leases_counted"]],
   ["a miscounted grant",                 ofAccount("UPDATE balance SET open_grants = 0 WHERE account_id = ?"),                      ["open_grants_counted"]],
   ["a grant that does not add up",       ofAccount("UPDATE credit_grant SET used = used + 1 WHERE account_id = ?"),                 ["grants_add_up", "grant_terms"]],
-  ["more credit than funds",             ofAccount("UPDATE credit_grant SET remaining = 671, used = 279 WHERE account_id = ?"),     ["grants_within_funds"]],
+  ["more credit than funds",             ofAccount("UPDATE credit_grant SET remaining = 651, used = 299 WHERE account_id = ?"),     ["grants_within_funds"]],
   ["a grant that the ledger lacks",      ofAccount("UPDATE credit_grant SET amount = amount + 1, used = used + 1 WHERE account_id = ?"), ["ledger_grants_equal_grants"]],
   ["an expiry that the ledger lacks",    ofAccount("UPDATE credit_grant SET expired = expired + 1, used = used - 1 WHERE account_id = ?"), ["ledger_expiry_equals_grants"]],
   ["a lost ledger entry",                ofAccount("DELETE FROM ledger_entry WHERE account_id = ? AND kind = 'USAGE' LIMIT 1"),     ["ledger_equals_balance", "ledger_usage_equals_spent"]],

@@ -37,6 +37,7 @@ const cases: [law: string, change: Partial<AccountSums>, expected: bigint, actua
   ["open_grants_counted",         { openGrants: 2n },                                              1n,   2n],
   ["grants_add_up",               { grants: { ...sound.grants, used: 19n } },                      110n, 109n],
   ["grants_within_funds",         { grants: { ...sound.grants, remaining: 81n } },                 80n,  81n],
+  ["grants_within_funds",         { recharges: { reserved: 1n, net: 0n } },                        79n,  80n],
   ["rollup_equals_spent",         { hourly: { cost: 21n, attempts: 4n } },                         20n,  21n],
   ["ledger_ends_in_funds",        { ledgerTail: 79n },                                             80n,  79n],
   ["ledger_equals_balance",       { ledger: { all: 81n, usage: -20n, granted: 110n, expired: -10n, recharged: 0n } }, 80n, 81n],

@@ -93,7 +93,7 @@ const accountLaws: readonly (readonly [law: string, compare: Comparison])[] = [
   ],
   [
     "grants_within_funds",
-    (f) => [f.available + f.held, maxNanos(f.available + f.held, f.grants.remaining)],
+    (f) => [fundsForGrants(f), maxNanos(fundsForGrants(f), f.grants.remaining)],
   ],
   ["rollup_equals_spent", (f) => [f.spent, f.hourly.cost]],
   ["ledger_ends_in_funds", (f) => [fundsOf(f), f.ledgerTail ?? fundsOf(f)]],
@@ -109,6 +109,11 @@ const accountLaws: readonly (readonly [law: string, compare: Comparison])[] = [
     (f) => [f.recharges.net, f.ledger?.recharged ?? f.recharges.net],
   ],
 ];
+
+/** What grants may count on: what refunds hold is on its way out. */
+function fundsForGrants({ available, held, recharges }: AccountSums): Nanos {
+  return available + held - recharges.reserved;
+}
 
 function leastTerm(sums: AccountSums): Nanos {
   return [sums.held, sums.spent, sums.credited, sums.receivable].reduce(minNanos, sums.available);

@@ -95,7 +95,8 @@ const laws: Readonly<Record<string, string>> = {
         CAST(SUM(remaining > 0) AS SIGNED) AS open FROM credit_grant GROUP BY account_id) AS g
       ON g.account_id = b.account_id
     WHERE b.open_grants <> COALESCE(g.open, 0)
-      OR COALESCE(g.remaining, 0) > GREATEST(0, b.available + b.held - b.receivable)`,
+      OR COALESCE(g.remaining, 0) > GREATEST(0, b.available + b.held - b.receivable
+        - COALESCE((SELECT SUM(reserved) FROM recharge_order AS o WHERE o.account_id = b.account_id), 0))`,
 };
 
 async function inSnapshot(
