@@ -72,7 +72,10 @@ test("whatever is paid, spent, refunded and disputed: net money is net credit, a
       ] as const) {
         await apply(books, first);
       }
-      for (const each of steps) await apply(books, each);
+      for (const each of steps) {
+        await apply(books, each);
+        await assertCovered(books.accountId);
+      }
       await assertNet(books);
       const { accountId } = books;
       const signal = new AbortController().signal;
@@ -80,7 +83,7 @@ test("whatever is paid, spent, refunded and disputed: net money is net credit, a
       const { drifts } = await runReconciliation(deps, { accountId, signal });
       assert.deepEqual(drifts, []);
     }),
-    { numRuns: 40, seed },
+    { numRuns: 60, seed },
   );
   await assertConserved(database.pool);
 });
@@ -88,6 +91,16 @@ test("whatever is paid, spent, refunded and disputed: net money is net credit, a
 async function openBooks(): Promise<Books> {
   const accountId = await room.money.account();
   return { accountId, orders: [], leases: [], given: 0n, spent: 0n };
+}
+
+/** Given credit never counts on money that refunds hold, not even for a moment. */
+async function assertCovered(accountId: string): Promise<void> {
+  const found = await room.money.count(
+    `balance AS b WHERE b.account_id = '${accountId}' AND b.available + b.held
+      - (SELECT COALESCE(SUM(reserved), 0) FROM recharge_order WHERE account_id = b.account_id)
+      < (SELECT COALESCE(SUM(remaining), 0) FROM credit_grant WHERE account_id = b.account_id)`,
+  );
+  assert.equal(found, 0, "grants count on money that refunds hold");
 }
 
 /** What the world has paid in and not taken back is what the account was credited for money. */
