@@ -167,6 +167,20 @@ describe("a refund that a customer asks for", () => {
     assert.deepEqual(await order.money(), [10n, 90n, 100n, 0n]);
   });
 
+  it("takes what has expired meanwhile with it when it ends: its money spared that, as a lease's does", async () => {
+    const order = await creditedOrder();
+    await giveCredit(order.accountId, 30n);
+    await order.reserve("r1", 60n);
+    await billing.pool.query(
+      "UPDATE credit_grant SET expire_time = '2020-01-01' WHERE account_id = ?",
+      [order.accountId],
+    );
+    assert.deepEqual(await order.money(), [70n, 60n, 130n, 0n]);
+    await order.reinstate("r1");
+    assert.deepEqual(await order.money(), [100n, 0n, 100n, 0n]);
+    assert.deepEqual(await creditLeft(order.accountId), [0n]);
+  });
+
   it("is another one under another amount", async () => {
     const order = await creditedOrder();
     await order.reserve("r1", 60n);
