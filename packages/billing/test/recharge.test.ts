@@ -121,7 +121,8 @@ describe("Recharge", () => {
     const { request } = await newRequest();
     for (const reason of ["UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL"] as const) {
       payment.refuseWith(new AppError(reason));
-      await assert.rejects(orders().recharge(request), { reason: "PAYMENT_UNAVAILABLE" });
+      const refusal = { reason: "PAYMENT_UNAVAILABLE", retryAfterMs: 1000 };
+      await assert.rejects(orders().recharge(request), refusal);
     }
     const [waiting, ...more] = await ordersOf(request.accountId);
     assert.deepEqual([waiting?.state, waiting?.paymentId, more], [RechargeState.PENDING, "", []]);

@@ -185,7 +185,8 @@ async function askPayment(
       throw cause;
     }
     if (signal.aborted) throw cause;
-    throw new AppError("PAYMENT_UNAVAILABLE", undefined, { cause });
+    const { retryAfterMs = 1000 } = cause;
+    throw new AppError("PAYMENT_UNAVAILABLE", undefined, { cause, retryAfterMs });
   }
 }
 
