@@ -87,8 +87,8 @@ for (const [name, path, source, want] of cases) {
 test("layout: kit stays small", () => {
   const files = (count: number) =>
     new Map(Array.from({ length: count }, (_, i) => [`packages/kit/src/noun-${i}.ts`, ""]));
-  assert.deepEqual(checkLayout(files(28)), []);
-  assert.match(checkLayout(files(29)).join(), /29 files, at most 28/);
+  assert.deepEqual(checkLayout(files(31)), []);
+  assert.match(checkLayout(files(32)).join(), /32 files, at most 31/);
 });
 
 test("layout: this repository keeps to its plan", () => {

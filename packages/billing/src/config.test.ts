@@ -43,6 +43,8 @@ describe("billing's configuration", () => {
       [{ LEASE_VALID_FOR: "20m" },                           /LEASE_SUSPECT_MAX must be at least LEASE_VALID_FOR \(1200000ms\)/],
       [{ LEASE_VALID_FOR: "0s", LEASE_SUSPECT_MAX: "0s" },   /LEASE_VALID_FOR must be at least "1s"/],
       [{ LEASE_SUSPECT_MAX: "60d" },                         /LEASE_SUSPECT_MAX must be at most "24d"/],
+      [{ RECHARGE_EXPIRES_AFTER: "29m" },                    /RECHARGE_EXPIRES_AFTER must be from "30m" to "24h"/],
+      [{ RECHARGE_EXPIRES_AFTER: "25h" },                    /RECHARGE_EXPIRES_AFTER must be from "30m" to "24h"/],
       [{ SERVICE_TOKENS: " , " },                            /SERVICE_TOKENS must hold a token/],
     ];
     for (const [env, message] of nonsense) {

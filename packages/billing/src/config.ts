@@ -93,6 +93,17 @@ export const billingVariables = {
     default: "15m",
     doc: "How long the money of a lost gateway stays held before it returns to the accounts; no less than LEASE_VALID_FOR.",
   },
+  paymentAddress: {
+    name: "PAYMENT_ADDRESS",
+    parse: text,
+    doc: "Payment's gRPC, host:port. Without it recharges are refused.",
+  },
+  rechargeExpiresAfterMs: {
+    name: "RECHARGE_EXPIRES_AFTER",
+    parse: payingTime,
+    default: "24h",
+    doc: "How long a payer has to pay a recharge, 30m to 24h; money that comes later is credited all the same.",
+  },
   usageRetentionDays: {
     name: "USAGE_RETENTION_DAYS",
     parse: int(0, 3_650),
@@ -185,6 +196,13 @@ function someTokens(value: string, isDefault: boolean): readonly Secret[] {
   const tokens = list(longSecret(16))(value, isDefault);
   if (tokens.length === 0) throw new Error("must hold a token");
   return tokens;
+}
+
+/** How long a payer may have: payment pages live no shorter and no longer. */
+function payingTime(value: string, isDefault: boolean): number {
+  const ms = durationMs(value, isDefault);
+  if (ms < 30 * 60_000 || ms > 24 * 3_600_000) throw new Error('must be from "30m" to "24h"');
+  return ms;
 }
 
 /** A secret that cannot be guessed by being short. */

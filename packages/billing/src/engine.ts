@@ -15,6 +15,7 @@ import { createSettleQueue, type SettleQueue } from "./operations/settle-queue.t
 import { createPartitionEvents, type PartitionEvents } from "./partition-events.ts";
 import type { LiveCatalogue } from "./prices/live-catalogue.ts";
 import { createPruneEvents, type PruneEvents } from "./prune-events.ts";
+import { createRechargeEvents, type RechargeEvents } from "./recharge-events.ts";
 import { createReconcileEvents, type ReconcileEvents } from "./reconcile-events.ts";
 import { createItemDecoder, type DecodeItem } from "./rpc/decode-usage-item.ts";
 import { createSettleCodec, type SettleCodec } from "./rpc/settle-codec.ts";
@@ -27,7 +28,12 @@ export type Engine = PriceChargeDeps & {
   readonly clock: Clock;
   readonly facts: AccountFactsCache;
   readonly prices: SnapshotPrices;
-  readonly events: MoneyEvents & LeaseEvents & PartitionEvents & ReconcileEvents & PruneEvents;
+  readonly events: MoneyEvents &
+    LeaseEvents &
+    PartitionEvents &
+    ReconcileEvents &
+    PruneEvents &
+    RechargeEvents;
   readonly asks: AskQueue;
   readonly closes: CloseQueue;
   readonly settles: SettleQueue;
@@ -39,6 +45,7 @@ export type Engine = PriceChargeDeps & {
   readonly requestIdRetentionDays: number;
   readonly leaseValidForMs: number;
   readonly leaseSuspectMsMax: number;
+  readonly rechargeExpiresAfterMs: number;
 };
 
 /** The currency of accounts that come to be because a service names them. */
@@ -60,6 +67,7 @@ export function createEngine(deps: {
     ...createLeaseEvents(deps),
     ...createPartitionEvents(deps),
     ...createPruneEvents(deps),
+    ...createRechargeEvents(deps),
     ...createReconcileEvents({ ...deps, nowMs: clock.nowMs }),
   };
   const autoCreateCurrency = config.autoCreateAccounts ? autoCreatedCurrency : undefined;
@@ -88,5 +96,6 @@ export function createEngine(deps: {
     requestIdRetentionDays: config.requestIdRetentionDays,
     leaseValidForMs: config.leaseValidForMs,
     leaseSuspectMsMax: config.leaseSuspectMaxMs,
+    rechargeExpiresAfterMs: config.rechargeExpiresAfterMs,
   };
 }

@@ -1,4 +1,6 @@
+import type { Job } from "@farebox/kit/start-jobs";
 import { countDeadLetters } from "./operations/count-dead-letters.ts";
+import { type ExpireRechargesDeps, expireRecharges } from "./operations/expire-recharges.ts";
 import { type KeepPartitionsDeps, keepPartitions } from "./operations/keep-partitions.ts";
 import { createKeepReconciled, type KeepReconciledDeps } from "./operations/keep-reconciled.ts";
 import { createPruneEnded, type PruneEndedDeps } from "./operations/prune-ended.ts";
@@ -9,18 +11,23 @@ import {
 } from "./operations/sweep-strict-leases.ts";
 import type { PartitionEvents } from "./partition-events.ts";
 import type { PruneEvents } from "./prune-events.ts";
+import type { RechargeEvents } from "./recharge-events.ts";
 import type { ReconcileEvents } from "./reconcile-events.ts";
-import type { Job } from "./start-jobs.ts";
 
 export type JobsTableDeps = Omit<
   SweepSessionsDeps &
     SweepStrictLeasesDeps &
     KeepPartitionsDeps &
     KeepReconciledDeps &
-    PruneEndedDeps,
+    PruneEndedDeps &
+    ExpireRechargesDeps,
   "events" | "periodMs"
 > & {
-  readonly events: SweepSessionsDeps["events"] & PartitionEvents & ReconcileEvents & PruneEvents;
+  readonly events: SweepSessionsDeps["events"] &
+    PartitionEvents &
+    ReconcileEvents &
+    PruneEvents &
+    RechargeEvents;
   /** Ends credit grants whose time is up, a bounded number a run. */
   readonly expireGrants: (signal: AbortSignal) => Promise<void>;
 };
@@ -41,6 +48,11 @@ export function createJobs(deps: JobsTableDeps): readonly Job[] {
     },
     { name: "sweep_sessions", periodMs: sessions.periodMs, run: createSweepSessions(sessions) },
     { name: "expire_grants", periodMs: 5 * secondMs, run: deps.expireGrants },
+    {
+      name: "expire_recharges",
+      periodMs: minuteMs,
+      run: (signal) => expireRecharges(deps, signal),
+    },
     { name: "keep_reconciled", periodMs: minuteMs, run: keepReconciled },
     { name: "prune_ended", periodMs: 10 * secondMs, run: createPruneEnded(deps) },
     { name: "count_dead_letters", periodMs: minuteMs, run: () => countDeadLetters(deps) },

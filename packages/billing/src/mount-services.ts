@@ -6,6 +6,7 @@ import { OperationsService } from "@farebox/proto/farebox/billing/v1/operations_
 import { ReportService } from "@farebox/proto/farebox/billing/v1/report_service";
 import type { Engine } from "./engine.ts";
 import { grantCredit } from "./operations/grant-credit.ts";
+import type { RechargeDeps } from "./operations/recharge.ts";
 import { type AccountServiceDeps, accountService } from "./rpc/account-service.ts";
 import { billingService, billingServiceUnvalidated } from "./rpc/billing-service.ts";
 import { type CatalogServiceDeps, catalogService } from "./rpc/catalog-service.ts";
@@ -14,7 +15,10 @@ import { quoteUsageMethod } from "./rpc/quote-usage.ts";
 import { reportService } from "./rpc/report-service.ts";
 import { settleUsageMethod } from "./rpc/settle-usage-method.ts";
 
-export type ServicesDeps = Engine & Omit<AccountServiceDeps, "grantCredit"> & CatalogServiceDeps;
+export type ServicesDeps = Engine &
+  Omit<AccountServiceDeps, "grantCredit"> &
+  CatalogServiceDeps &
+  Pick<RechargeDeps, "createPayment">;
 
 /** Every service of billing, ready to be served. */
 export function mountServices(deps: ServicesDeps): readonly ServiceMount[] {

@@ -1,5 +1,6 @@
 import type { Clock } from "@farebox/kit/clock";
 import type { Logger } from "@farebox/kit/logger";
+import type { Orm } from "@farebox/kit/orm";
 import type { BillingConfig } from "./config.ts";
 import { loadBundledPrices } from "./prices/bundled-prices.ts";
 import { readFreeQuotaFile } from "./prices/free-quota-file.ts";
@@ -7,7 +8,6 @@ import { LiveCatalogue } from "./prices/live-catalogue.ts";
 import { readPriceFile } from "./prices/price-file.ts";
 import { createCatalogueStore } from "./store/catalogue-store.ts";
 import { listFreeQuotaRules, upsertFreeQuotaRules } from "./store/free-quota-store.ts";
-import type { Orm } from "./store/orm.ts";
 
 /**
  * Opens the catalogue of a process: reads the operator's files, sets the free quotas they name, and loads every price.

@@ -4,8 +4,10 @@ import type { Logger } from "@farebox/kit/logger";
 import { createMetrics, type Metrics } from "@farebox/kit/metrics";
 import { assertDurable, mysqlAppError, openMysql, type Pool } from "@farebox/kit/mysql";
 import { openOpsServer } from "@farebox/kit/ops-server";
+import { openOrm } from "@farebox/kit/orm";
 import { createPageTokens } from "@farebox/kit/page-token";
 import { serveGrpc } from "@farebox/kit/serve";
+import { type Job, startJobs } from "@farebox/kit/start-jobs";
 import type { BillingConfig } from "./config.ts";
 import { createEngine } from "./engine.ts";
 import { createJobs } from "./jobs.ts";
@@ -15,10 +17,10 @@ import { createKeyAuthenticator } from "./operations/authenticate-key.ts";
 import { expireGrants } from "./operations/expire-grants.ts";
 import { keepPartitions } from "./operations/keep-partitions.ts";
 import { syncPrices } from "./operations/sync-prices.ts";
+import { openPaymentPort } from "./payment-port.ts";
 import { pullOpenRouter } from "./prices/pull-openrouter.ts";
-import { type Job, startJobs } from "./start-jobs.ts";
 import { readAccessChanges } from "./store/access-changes.ts";
-import { openOrm } from "./store/orm.ts";
+import * as tables from "./store/tables.ts";
 import { openAccessFeed } from "./watch/access-feed.ts";
 
 /** A billing process that serves. */
@@ -79,7 +81,9 @@ async function openDeps(
   });
   stack.defer(() => pool.end());
   await requireDurable(pool, config, log);
-  const orm = stack.use(openOrm({ url, connectionsMax: ormConnections }));
+  const orm = stack.use(
+    openOrm({ url, connectionsMax: ormConnections, entities: Object.values(tables) }),
+  );
   const catalogue = stack.use(await openCatalogue({ config, orm, clock, log }));
   const accessFeed = stack.use(
     openAccessFeed({ readChanges: (sinceMs) => readAccessChanges(orm, sinceMs), clock, log }),
@@ -90,11 +94,23 @@ async function openDeps(
     log,
     catalogue,
     accessFeed,
+    createPayment: paymentOf(stack, config),
     pepper: config.apiKeyPepper,
     pageTokens: createPageTokens([config.pageTokenSecret.reveal()]),
     pull: (effectiveFrom, signal) =>
       pullOpenRouter(config.openRouterModelsUrl, effectiveFrom, signal),
   };
+}
+
+/** How money is collected; undefined where no Payment is configured, and recharges are refused. */
+function paymentOf(
+  stack: AsyncDisposableStack,
+  config: BillingConfig,
+): ServicesDeps["createPayment"] {
+  const [token] = config.serviceTokens;
+  if (config.paymentAddress === undefined || token === undefined) return undefined;
+  const options = { address: config.paymentAddress, serviceToken: token.reveal() };
+  return stack.use(openPaymentPort(options)).createPayment;
 }
 
 const hourMs = 3_600_000;

@@ -16,6 +16,7 @@ import { type BillingUnderTest, openAccount, startBillingForTest } from "./billi
 type Hidden = "ACCOUNT_NOT_FOUND" | "API_KEY_NOT_FOUND" | "scope" | "not scoped to an account";
 
 const theirKey = `key_${"0".repeat(32)}`;
+const order = `rco_${"0".repeat(32)}`;
 const lease = `lse_${"0".repeat(32)}`;
 
 /** Every method of billing: a sound request, less the account, and how another account's things are hidden. */
@@ -42,6 +43,15 @@ const methods: Readonly<Record<string, readonly [request: object, hidden: Hidden
   "BillingService.SettleUsage":           [{}, "scope"],
   "BillingService.QuoteUsage":            [{ provider: "openai", model: "gpt-4o", usage: {} }, "ACCOUNT_NOT_FOUND"],
   "BillingService.CheckBalance":          [{}, "ACCOUNT_NOT_FOUND"],
+  "BillingService.BatchCheckBalance":     [{ accountIds: ["a"] }, "scope"],
+  "BillingService.Recharge":              [{ requestId: "r", amount: { amountNanos: 1n } }, "ACCOUNT_NOT_FOUND"],
+  "BillingService.ConfirmRecharge":       [{ paymentOrderId: order, paymentId: "p", amount: { currencyCode: "USD", amountNanos: 1n } }, "scope"],
+  "BillingService.CancelRecharge":        [{ paymentOrderId: order, paymentId: "p" }, "scope"],
+  "BillingService.ReserveRefund":         [{ paymentOrderId: order, reversalId: "r", amount: { amountNanos: 1n } }, "scope"],
+  "BillingService.ReverseRecharge":       [{ paymentOrderId: order, reversalId: "r", kind: 1, amount: { amountNanos: 1n } }, "scope"],
+  "BillingService.ReinstateRecharge":     [{ paymentOrderId: order, reversalId: "r" }, "scope"],
+  "BillingService.GetRechargeOrder":      [{ paymentOrderId: order }, "ACCOUNT_NOT_FOUND"],
+  "BillingService.ListRechargeOrders":    [{}, "ACCOUNT_NOT_FOUND"],
   "CatalogService.ListPrices":            [{}, "not scoped to an account"],
   "CatalogService.SetPrice":              [{ requestId: "r" }, "scope"],
   "CatalogService.SyncPrices":            [{}, "scope"],

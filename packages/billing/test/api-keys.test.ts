@@ -4,6 +4,7 @@ import { after, before, describe, it } from "node:test";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { systemClock } from "@farebox/kit/clock";
 import { Secret } from "@farebox/kit/env";
+import { type Orm, openOrm } from "@farebox/kit/orm";
 import { ApiKeyState } from "@farebox/proto/farebox/billing/v1/account";
 import {
   AccountService,
@@ -11,7 +12,7 @@ import {
 } from "@farebox/proto/farebox/billing/v1/account_service";
 import type { RowDataPacket } from "mysql2/promise";
 import { rotateApiKey } from "../src/operations/rotate-api-key.ts";
-import { type Orm, openOrm } from "../src/store/orm.ts";
+import * as tables from "../src/store/tables.ts";
 import {
   type BillingUnderTest,
   openAccount,
@@ -279,7 +280,11 @@ describe("an API key", () => {
     const { accountId, key } = await openAccount(billing);
     const old = await accounts().createApiKey({ requestId: uniqueRequest(), accountId });
     const apiKeyId = old.apiKey?.id ?? "";
-    await using orm = openOrm({ url: billing.databaseUrl, connectionsMax: 2 });
+    await using orm = openOrm({
+      url: billing.databaseUrl,
+      connectionsMax: 2,
+      entities: Object.values(tables),
+    });
     const switchOff = () => accounts(key).updateApiKey({ apiKeyId, state: ApiKeyState.DISABLED });
     const lateOrm: Orm = {
       ...orm,

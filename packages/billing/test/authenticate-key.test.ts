@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { Secret } from "@farebox/kit/env";
 import { secret } from "@farebox/kit/ids";
+import { type Orm, openOrm } from "@farebox/kit/orm";
 import { fakeClock } from "@farebox/kit/testing/clock";
 import type { TestDatabase } from "@farebox/kit/testing/mysql";
 import { createKeyAuthenticator } from "../src/operations/authenticate-key.ts";
 import { createAccount } from "../src/operations/create-account.ts";
 import { createApiKey } from "../src/operations/create-api-key.ts";
 import { revokeApiKey } from "../src/operations/revoke-api-key.ts";
-import { type Orm, openOrm } from "../src/store/orm.ts";
+import * as tables from "../src/store/tables.ts";
 import { openBillingDatabase } from "./open-billing-database.ts";
 
 const service = { kind: "service", name: "test" } as const;
@@ -20,7 +21,7 @@ let orm: Orm;
 let accountId: string;
 before(async () => {
   database = await openBillingDatabase();
-  orm = openOrm({ url: database.url, connectionsMax: 2 });
+  orm = openOrm({ url: database.url, connectionsMax: 2, entities: Object.values(tables) });
   const account = await createAccount(
     { orm, clock },
     {

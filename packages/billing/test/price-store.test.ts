@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { type Orm, openOrm } from "@farebox/kit/orm";
 import type { TestDatabase } from "@farebox/kit/testing/mysql";
 import { type Price, parsePrice } from "@farebox/pricing/price";
 import type { EntityManager } from "@mikro-orm/mysql";
-import { type Orm, openOrm } from "../src/store/orm.ts";
 import {
   insertPriceVersions,
   newestContents,
   priceContentSha256,
   pricedModelKey,
 } from "../src/store/price-store.ts";
+import * as tables from "../src/store/tables.ts";
 import { openBillingDatabase } from "./open-billing-database.ts";
 
 const modelsCount = 40;
@@ -20,7 +21,7 @@ let database: TestDatabase;
 let orm: Orm;
 before(async () => {
   database = await openBillingDatabase();
-  orm = openOrm({ url: database.url, connectionsMax: 2 });
+  orm = openOrm({ url: database.url, connectionsMax: 2, entities: Object.values(tables) });
 });
 after(async () => {
   await orm[Symbol.asyncDispose]();

@@ -42,7 +42,7 @@ const ofAccount =
 const cases: [name: string, corruption: Corruption, laws: readonly string[]][] = [
   ["nothing",                            () => ["DO 1", []],                                                                        []],
   ["money out of nothing",               ofAccount("UPDATE balance SET available = available + 1 WHERE account_id = ?"),            ["balance_conserved", "ledger_ends_in_funds", "ledger_equals_balance"]],
-  ["a balance below zero",               ofAccount("UPDATE balance SET available = -1, held = 601 WHERE account_id = ?"),           ["balance_not_negative", "held_equals_leases"]],
+  ["a balance below zero",               ofAccount("UPDATE balance SET available = -1, held = 671 WHERE account_id = ?"),           ["balance_not_negative", "held_equals_leases"]],
   ["debt beside money",                  ofAccount("UPDATE balance SET available = available + 5, receivable = 5 WHERE account_id = ?"), ["balance_debt_first"]],
   ["money held by no lease",             ofAccount("UPDATE balance SET available = available - 7, held = held + 7 WHERE account_id = ?"), ["held_equals_leases"]],
   ["a lease closed without its money",   ({ accountId, suspect }) => ["UPDATE lease SET state = 'CLOSED' WHERE account_id = ? AND id = ?", [accountId, suspect]], ["held_equals_leases", "open_leases_counted", "ended_leases_hold_nothing"]],
@@ -51,12 +51,12 @@ const cases: [name: string, corruption: Corruption, laws: readonly string[]][] =
   ["a miscounted lease",                 ofAccount("UPDATE balance SET open_leases = 3 WHERE account_id = ?"),                      ["open_leases_counted"]],
   ["a miscounted grant",                 ofAccount("UPDATE balance SET open_grants = 0 WHERE account_id = ?"),                      ["open_grants_counted"]],
   ["a grant that does not add up",       ofAccount("UPDATE credit_grant SET used = used + 1 WHERE account_id = ?"),                 ["grants_add_up", "grant_terms"]],
-  ["more credit than funds",             ofAccount("UPDATE credit_grant SET remaining = 601, used = 349 WHERE account_id = ?"),     ["grants_within_funds"]],
+  ["more credit than funds",             ofAccount("UPDATE credit_grant SET remaining = 651, used = 299 WHERE account_id = ?"),     ["grants_within_funds"]],
   ["a grant that the ledger lacks",      ofAccount("UPDATE credit_grant SET amount = amount + 1, used = used + 1 WHERE account_id = ?"), ["ledger_grants_equal_grants"]],
   ["an expiry that the ledger lacks",    ofAccount("UPDATE credit_grant SET expired = expired + 1, used = used - 1 WHERE account_id = ?"), ["ledger_expiry_equals_grants"]],
   ["a lost ledger entry",                ofAccount("DELETE FROM ledger_entry WHERE account_id = ? AND kind = 'USAGE' LIMIT 1"),     ["ledger_equals_balance", "ledger_usage_equals_spent"]],
   ["an altered ledger entry",            ofAccount("UPDATE ledger_entry SET amount = amount - 1 WHERE account_id = ? AND kind = 'GRANT'"), ["ledger_equals_balance", "ledger_grants_equal_grants"]],
-  ["an end of the ledger that lies",     ofAccount("UPDATE ledger_entry SET balance_after = 601 WHERE account_id = ? AND kind = 'GRANT_EXPIRED'"), ["ledger_ends_in_funds"]],
+  ["an end of the ledger that lies",     ofAccount("UPDATE ledger_entry SET balance_after = 601 WHERE account_id = ? AND kind = 'RECHARGE_REINSTATED'"), ["ledger_ends_in_funds"]],
   ["a lost transaction",                 ({ accountId, suspect }) => ["DELETE FROM usage_transaction WHERE account_id = ? AND lease_id = ?", [accountId, suspect]], ["lease_settled_equals_transactions", "transactions_equal_rollup"]],
   ["a lost late transaction",            ofAccount("DELETE FROM usage_late WHERE account_id = ?"),                                  ["lease_settled_equals_transactions", "transactions_equal_rollup"]],
   ["a transaction that cost more",       ({ accountId, open }) => ["UPDATE usage_transaction SET cost = cost + 1 WHERE account_id = ? AND lease_id = ?", [accountId, open]], ["transactions_equal_rollup"]],
@@ -68,6 +68,13 @@ const cases: [name: string, corruption: Corruption, laws: readonly string[]][] =
   ["units held by no lease",             ofAccount("UPDATE free_quota_period SET units_available = 59, units_held = 11 WHERE account_id = ?"), ["units_held_equal_leases"]],
   ["a dead letter without its money",    ofAccount("UPDATE settlement_dead_letter SET held = 0 WHERE account_id = ?"),              ["held_equals_leases", "dead_letters_equal_leases"]],
   ["a dead letter closed without its money", ofAccount("UPDATE settlement_dead_letter SET state = 'VOIDED' WHERE account_id = ?"),  ["held_equals_leases", "dead_letters_equal_leases"]],
+  ["an order credited without an entry",  ofAccount("UPDATE recharge_order SET amount = amount + 1, credited = credited + 1 WHERE account_id = ?"), ["ledger_recharges_equal_orders"]],
+  ["a lost order",                       ofAccount("DELETE FROM recharge_order WHERE account_id = ?"),                              ["ledger_recharges_equal_orders", "recharges_reserved_equal_reversals", "recharges_reversed_equal_reversals"]],
+  ["a refund that its order lacks",      ofAccount("UPDATE recharge_order SET reversed = reversed - 1 WHERE account_id = ?"),       ["ledger_recharges_equal_orders", "recharges_reversed_equal_reversals"]],
+  ["a reservation that its order lacks", ofAccount("UPDATE recharge_order SET reserved = reserved - 1 WHERE account_id = ?"),       ["recharges_reserved_equal_reversals"]],
+  ["a reservation released without its money", ofAccount("UPDATE recharge_reversal SET state = 'RELEASED' WHERE account_id = ? AND state = 'RESERVED'"), ["held_equals_leases", "recharges_reserved_equal_reversals"]],
+  ["a lost refund",                      ofAccount("DELETE FROM recharge_reversal WHERE account_id = ? AND state = 'REVERSED'"),    ["recharges_reversed_equal_reversals"]],
+  ["a recharge that only the ledger has", ofAccount("DELETE FROM ledger_entry WHERE account_id = ? AND kind = 'RECHARGE_REVERSED'"), ["ledger_equals_balance", "ledger_recharges_equal_orders"]],
 ];
 
 for (const [name, corruption, laws] of cases) {
@@ -98,6 +105,8 @@ const moneyTables = [
   "usage_transaction",
   "usage_late",
   "usage_hourly",
+  "recharge_order",
+  "recharge_reversal",
 ];
 
 test("states what is wrong, where, and by how much", async () => {

@@ -8,6 +8,8 @@ export type SoundAccount = {
   readonly open: Buffer;
   readonly suspect: Buffer;
   readonly closed: Buffer;
+  /** Credited, partly refunded, and with another refund under way. */
+  readonly order: Buffer;
 };
 
 const nowMs = Date.now();
@@ -18,7 +20,7 @@ const monthStart = new Date(Date.UTC(2026, 0, 1));
 /** Writes an account with a bit of everything, by hand, in which every law holds. */
 export async function writeSoundAccount(pool: Pool): Promise<SoundAccount> {
   const accountId = `acc_${newUuid().toString("hex")}`;
-  const [open, suspect, closed] = [newUuid(), newUuid(), newUuid()];
+  const [open, suspect, closed, order] = [newUuid(), newUuid(), newUuid(), newUuid()];
   const insert = (table: string, row: Readonly<Record<string, unknown>>) =>
     pool.query("INSERT INTO ?? SET ?", [table, { account_id: accountId, ...row }]);
   await pool.query("INSERT INTO account SET ?", [
@@ -32,10 +34,10 @@ export async function writeSoundAccount(pool: Pool): Promise<SoundAccount> {
     },
   ]);
   await insert("balance", {
-    available: 400,
-    held: 200,
+    available: 450,
+    held: 220,
     spent: 350,
-    credited: 950,
+    credited: 1020,
     open_leases: 2,
     open_grants: 1,
   });
@@ -54,6 +56,9 @@ export async function writeSoundAccount(pool: Pool): Promise<SoundAccount> {
     ["USAGE", -300, 700],
     ["USAGE", -50, 650],
     ["GRANT_EXPIRED", -50, 600],
+    ["RECHARGE", 100, 700],
+    ["RECHARGE_REVERSED", -40, 660],
+    ["RECHARGE_REINSTATED", 10, 670],
   ] as const;
   for (const [kind, amount, balanceAfter] of entries) {
     const reference = newUuid().toString("hex");
@@ -67,6 +72,34 @@ export async function writeSoundAccount(pool: Pool): Promise<SoundAccount> {
       credit: "b",
       create_time: now,
     });
+  }
+  await insert("recharge_order", {
+    id: order,
+    state: "PARTIALLY_REFUNDED",
+    amount: 100,
+    currency_code: "USD",
+    method: "CARD",
+    payment_method_id: "",
+    payment_id: order.toString("hex"),
+    credited: 100,
+    reversed: 30,
+    reserved: 20,
+    payment_url: "",
+    return_url: "",
+    client_ip: "",
+    expire_time: now,
+    credit_time: now,
+    create_time: now,
+  });
+  // biome-ignore format: a table is read by column
+  const reversals = [
+    ["refund-1",  "REFUND",  "REVERSED",   30],
+    ["refund-2",  "REFUND",  "RESERVED",   20],
+    ["dispute-1", "DISPUTE", "REINSTATED", 10],
+  ] as const;
+  for (const [id, kind, state, amount] of reversals) {
+    const row = { order_id: order, reversal_id: id, kind, state, asked: amount, amount };
+    await insert("recharge_reversal", { ...row, create_time: now, update_time: now });
   }
   const lease = { service: "llm", valid_for_ms: 30_000, create_time: now };
   await insert("lease", {
@@ -130,7 +163,7 @@ export async function writeSoundAccount(pool: Pool): Promise<SoundAccount> {
     images: 0,
     requests: 3,
   });
-  return { accountId, open, suspect, closed };
+  return { accountId, open, suspect, closed, order };
 }
 
 const noTokens = {

@@ -33,6 +33,12 @@ export type AccountSums = {
     readonly used: Nanos;
     readonly expired: Nanos;
   };
+  readonly recharges: {
+    /** What reversals that wait hold. */
+    readonly reserved: Nanos;
+    /** What orders were credited, less what left them again. */
+    readonly net: Nanos;
+  };
   readonly hourly: { readonly cost: Nanos; readonly attempts: bigint };
   /** The funds that the end of the ledger states; undefined when it states the present ones, or is empty. */
   readonly ledgerTail: Nanos | undefined;
@@ -45,6 +51,8 @@ export type LedgerSums = {
   readonly usage: Nanos;
   readonly granted: Nanos;
   readonly expired: Nanos;
+  /** Paid in, less what was taken back, and what of that was given back. */
+  readonly recharged: Nanos;
 };
 
 /** What an account has, less what it owes: the sum of its ledger. */
@@ -73,7 +81,10 @@ const accountLaws: readonly (readonly [law: string, compare: Comparison])[] = [
     "balance_debt_first",
     (f) => [0n, minNanos(maxNanos(0n, f.available), maxNanos(0n, f.receivable))],
   ],
-  ["held_equals_leases", (f) => [f.leases.holding + f.deadLetters.held, f.held]],
+  [
+    "held_equals_leases",
+    (f) => [f.leases.holding + f.deadLetters.held + f.recharges.reserved, f.held],
+  ],
   ["open_leases_counted", (f) => [f.leases.count, f.openLeases]],
   ["open_grants_counted", (f) => [f.grants.openCount, f.openGrants]],
   [
@@ -82,7 +93,7 @@ const accountLaws: readonly (readonly [law: string, compare: Comparison])[] = [
   ],
   [
     "grants_within_funds",
-    (f) => [f.available + f.held, maxNanos(f.available + f.held, f.grants.remaining)],
+    (f) => [fundsForGrants(f), maxNanos(fundsForGrants(f), f.grants.remaining)],
   ],
   ["rollup_equals_spent", (f) => [f.spent, f.hourly.cost]],
   ["ledger_ends_in_funds", (f) => [fundsOf(f), f.ledgerTail ?? fundsOf(f)]],
@@ -93,7 +104,16 @@ const accountLaws: readonly (readonly [law: string, compare: Comparison])[] = [
     "ledger_expiry_equals_grants",
     (f) => [-f.grants.expired, f.ledger?.expired ?? -f.grants.expired],
   ],
+  [
+    "ledger_recharges_equal_orders",
+    (f) => [f.recharges.net, f.ledger?.recharged ?? f.recharges.net],
+  ],
 ];
+
+/** What grants may count on: what refunds hold is on its way out. */
+function fundsForGrants({ available, held, recharges }: AccountSums): Nanos {
+  return available + held - recharges.reserved;
+}
 
 function leastTerm(sums: AccountSums): Nanos {
   return [sums.held, sums.spent, sums.credited, sums.receivable].reduce(minNanos, sums.available);

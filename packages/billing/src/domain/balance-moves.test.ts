@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nanosMax } from "@farebox/kit/money";
+import { minNanos, nanosMax } from "@farebox/kit/money";
 import fc from "fast-check";
 import { emptyBalance } from "./account.ts";
 import {
@@ -13,6 +13,7 @@ import {
   release,
   settle,
   spendableOf,
+  takeBack,
   type Wallet,
 } from "./balance-moves.ts";
 
@@ -20,13 +21,13 @@ const empty: Wallet = { ...emptyBalance, overdraftLimit: 0n, openLeases: 0, open
 const wallet = (terms: Partial<Wallet>): Wallet => ({ ...empty, ...terms });
 
 type Move = readonly [
-  kind: "hold" | "release" | "settle" | "grant" | "expire",
+  kind: "hold" | "release" | "settle" | "grant" | "expire" | "takeBack",
   share: number,
   extra: bigint,
 ];
 
 const move: fc.Arbitrary<Move> = fc.tuple(
-  fc.constantFrom("hold", "release", "settle", "grant", "expire"),
+  fc.constantFrom("hold", "release", "settle", "grant", "expire", "takeBack"),
   fc.integer({ min: 0, max: 100 }),
   fc.bigInt({ min: 0n, max: 1000n }),
 );
@@ -45,6 +46,10 @@ function moved(at: Wallet, [kind, share, extra]: Move) {
       return grant(at, extra);
     case "expire":
       return expire(at, part(at.available));
+    case "takeBack": {
+      const fromHeld = minNanos(part(at.held), at.credited);
+      return takeBack(at, fromHeld, minNanos(extra, at.credited - fromHeld));
+    }
   }
 }
 

@@ -103,6 +103,24 @@ export function expire(wallet: Wallet, amount: Nanos): WalletMove {
   };
 }
 
+/**
+ * Takes recharged money back: `fromHeld` out of what a refund reserved, `excess` out of what is available and then as debt,
+ * which has no limit here. The caller has checked that no more is taken than was credited.
+ */
+export function takeBack(wallet: Wallet, fromHeld: Nanos, excess: Nanos): WalletMove {
+  const drawn = minNanos(wallet.available, excess);
+  return {
+    wallet: {
+      ...wallet,
+      available: wallet.available - drawn,
+      held: wallet.held - fromHeld,
+      credited: wallet.credited - fromHeld - excess,
+      receivable: wallet.receivable + excess - drawn,
+    },
+    ledgerAmount: -(fromHeld + excess),
+  };
+}
+
 /** Debt that is still allowed; never so much that the sums of terms outgrow their columns. */
 function overdraftRoomOf(wallet: Wallet): Nanos {
   const allowed = minNanos(wallet.overdraftLimit, nanosMax - wallet.credited);

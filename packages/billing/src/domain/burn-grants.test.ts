@@ -4,6 +4,7 @@ import fc from "fast-check";
 import {
   afterBurns,
   burnGrants,
+  burnUnfunded,
   expiredParts,
   inBurnOrder,
   type OpenGrant,
@@ -85,4 +86,16 @@ test("expires only what is due, and what open leases cannot need any more", () =
       name,
     );
   }
+});
+
+test("burns grants down to the funds behind them, and none that are funded", () => {
+  fc.assert(
+    fc.property(arbitrary, fc.bigInt({ min: -50n, max: 500n }), (grants, funds) => {
+      const promised = sum(grants.map((one) => one.remaining));
+      const backed = funds < 0n ? 0n : funds;
+      const left = sum(afterBurns(grants, burnUnfunded(grants, funds)).map((one) => one.remaining));
+      assert.equal(left, promised < backed ? promised : backed);
+    }),
+    { verbose: true },
+  );
 });

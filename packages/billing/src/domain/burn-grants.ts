@@ -1,4 +1,4 @@
-import { minNanos, type Nanos } from "@farebox/kit/money";
+import { maxNanos, minNanos, type Nanos } from "@farebox/kit/money";
 
 /** A credit grant with something left of it. `id` is 32 lower-case hex digits and sorts by age. */
 export type OpenGrant = {
@@ -58,6 +58,15 @@ export function expiredParts(
     if (amount > 0n) parts.push({ grant, amount });
   }
   return parts;
+}
+
+/**
+ * Gives up, in order, what grants promise beyond the money behind them: after a refund or dispute took funds that they
+ * counted on. `funds` is what is available and held, less what refunds have reserved.
+ */
+export function burnUnfunded(grants: readonly OpenGrant[], funds: Nanos): readonly GrantBurn[] {
+  const promised = grants.reduce((total, grant) => total + grant.remaining, 0n);
+  return burnGrants(grants, maxNanos(0n, promised - maxNanos(0n, funds)));
 }
 
 /** The grants as they are after some of them was taken; those used up are left out. */

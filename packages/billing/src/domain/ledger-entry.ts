@@ -17,4 +17,11 @@ export type LedgerEntry = {
 
 export type LedgerKind = (typeof ledgerKinds)[number];
 
-export const ledgerKinds = ["USAGE", "GRANT", "GRANT_EXPIRED"] as const;
+export const ledgerKinds = [
+  "USAGE",
+  "GRANT",
+  "GRANT_EXPIRED",
+  "RECHARGE",
+  "RECHARGE_REVERSED",
+  "RECHARGE_REINSTATED",
+] as const;

@@ -1,6 +1,6 @@
 import { AppError } from "@farebox/kit/app-error";
+import type { Orm } from "@farebox/kit/orm";
 import { findAccount } from "../store/account-store.ts";
-import type { Orm } from "../store/orm.ts";
 
 /** The currency that an account's amounts are in. Errors: ACCOUNT_NOT_FOUND. */
 export async function accountCurrency(orm: Orm, accountId: string): Promise<string> {

@@ -1,10 +1,10 @@
 import type { Clock } from "@farebox/kit/clock";
 import type { Secret } from "@farebox/kit/env";
 import { formatId, looksLikeKey } from "@farebox/kit/ids";
+import type { Orm } from "@farebox/kit/orm";
 import type { Caller } from "@farebox/kit/rpc-context";
 import { type ApiKey, isKeyUsable } from "../domain/api-key.ts";
 import { findApiKeysByHash } from "../store/api-key-store.ts";
-import type { Orm } from "../store/orm.ts";
 import { hashSecret } from "./hash-secret.ts";
 
 export type AuthenticateKeyDeps = {

@@ -1,9 +1,9 @@
 import type { Clock } from "@farebox/kit/clock";
 import { formatId, newUuid } from "@farebox/kit/ids";
 import type { Nanos } from "@farebox/kit/money";
+import type { Orm } from "@farebox/kit/orm";
 import type { Account, DisconnectPolicy } from "../domain/account.ts";
 import { findAccount, insertAccount } from "../store/account-store.ts";
-import type { Orm } from "../store/orm.ts";
 import { requestOnce } from "../store/request-once.ts";
 import { contentSha256 } from "./content-sha256.ts";
 

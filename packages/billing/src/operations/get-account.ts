@@ -1,10 +1,10 @@
 import { AppError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
+import type { Orm } from "@farebox/kit/orm";
 import type { Account, Balance } from "../domain/account.ts";
 import type { FreeQuota } from "../domain/free-quota.ts";
 import { findAccount } from "../store/account-store.ts";
 import { currentFreeQuotas } from "../store/free-quota-store.ts";
-import type { Orm } from "../store/orm.ts";
 
 export type GetAccountDeps = { readonly orm: Orm; readonly clock: Clock };
 

@@ -1,6 +1,7 @@
 import { AppError, fieldError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
 import type { Pool } from "@farebox/kit/mysql";
+import type { Orm } from "@farebox/kit/orm";
 import {
   type CostDimension,
   type CostRow,
@@ -9,7 +10,6 @@ import {
 } from "../domain/cost-summary.ts";
 import { findAccount } from "../store/account-store.ts";
 import { readCostRows } from "../store/cost-summary-reader.ts";
-import type { Orm } from "../store/orm.ts";
 
 export type GetCostSummaryDeps = {
   readonly orm: Orm;

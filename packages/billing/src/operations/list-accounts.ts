@@ -1,8 +1,8 @@
+import type { Orm } from "@farebox/kit/orm";
 import type { PageTokens } from "@farebox/kit/page-token";
 import type { Account } from "../domain/account.ts";
 import { pageSizeOf } from "../domain/page-size.ts";
 import { listAccountRows } from "../store/account-store.ts";
-import type { Orm } from "../store/orm.ts";
 import { cutPage, type Page, type PageRequest } from "./page.ts";
 
 export type ListAccountsDeps = { readonly orm: Orm; readonly pageTokens: PageTokens };

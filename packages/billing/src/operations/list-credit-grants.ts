@@ -1,11 +1,11 @@
 import { AppError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
+import type { Orm } from "@farebox/kit/orm";
 import type { PageTokens } from "@farebox/kit/page-token";
 import type { CreditGrant } from "../domain/credit-grant.ts";
 import { pageSizeOf } from "../domain/page-size.ts";
 import { findAccount } from "../store/account-store.ts";
 import { listGrantsByAge, listOpenGrantsByUse } from "../store/credit-grant-reader.ts";
-import type { Orm } from "../store/orm.ts";
 import { cutPage, type Page, type PageRequest } from "./page.ts";
 
 export type ListCreditGrantsDeps = {

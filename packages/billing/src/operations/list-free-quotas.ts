@@ -1,6 +1,6 @@
+import type { Orm } from "@farebox/kit/orm";
 import type { FreeQuotaRule } from "../domain/free-quota.ts";
 import { listFreeQuotaRules } from "../store/free-quota-store.ts";
-import type { Orm } from "../store/orm.ts";
 
 /** Lists what every account gets for nothing, by service; rules that have ended are left out. */
 export async function listFreeQuotas(deps: {

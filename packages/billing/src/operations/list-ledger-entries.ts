@@ -1,10 +1,10 @@
 import { AppError } from "@farebox/kit/app-error";
+import type { Orm } from "@farebox/kit/orm";
 import type { PageTokens } from "@farebox/kit/page-token";
 import type { LedgerEntry, LedgerKind } from "../domain/ledger-entry.ts";
 import { pageSizeOf } from "../domain/page-size.ts";
 import { findAccount } from "../store/account-store.ts";
 import { listLedgerRows } from "../store/ledger-reader.ts";
-import type { Orm } from "../store/orm.ts";
 import { cutPage, type Page, type PageRequest } from "./page.ts";
 
 export type ListLedgerEntriesDeps = { readonly orm: Orm; readonly pageTokens: PageTokens };

@@ -1,8 +1,8 @@
+import type { Orm } from "@farebox/kit/orm";
 import type { PageTokens } from "@farebox/kit/page-token";
 import type { Price } from "@farebox/pricing/price";
 import { pageSizeOf } from "../domain/page-size.ts";
 import type { LiveCatalogue } from "../prices/live-catalogue.ts";
-import type { Orm } from "../store/orm.ts";
 import { findPriceSync, type PriceSync } from "../store/price-sync-store.ts";
 import { cutPage, type Page, type PageRequest } from "./page.ts";
 

@@ -1,11 +1,11 @@
 import { AppError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
 import type { Pool } from "@farebox/kit/mysql";
+import type { Orm } from "@farebox/kit/orm";
 import type { PageTokens } from "@farebox/kit/page-token";
 import { pageSizeOf } from "../domain/page-size.ts";
 import { uuidFloorHex } from "../domain/usage-day.ts";
 import { findAccount } from "../store/account-store.ts";
-import type { Orm } from "../store/orm.ts";
 import type { TransactionFilter } from "../store/transaction-filter.ts";
 import { listAccountTransactions, walkTransactions } from "../store/transaction-reader.ts";
 import { cutPage, type Page, type PageRequest } from "./page.ts";

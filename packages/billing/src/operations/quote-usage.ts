@@ -1,12 +1,12 @@
 import { fieldError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
 import { type Nanos, nanosMax } from "@farebox/kit/money";
+import type { Orm } from "@farebox/kit/orm";
 import { charge } from "@farebox/pricing/charge";
 import type { PriceSnapshot } from "@farebox/pricing/snapshot";
 import type { Usage } from "@farebox/pricing/usage";
 import { UsageError } from "@farebox/pricing/usage-error";
 import type { LiveCatalogue } from "../prices/live-catalogue.ts";
-import type { Orm } from "../store/orm.ts";
 import { accountCurrency } from "./account-currency.ts";
 
 export type QuoteUsageDeps = {

@@ -1,8 +1,8 @@
+import type { Orm } from "@farebox/kit/orm";
 import type { Account } from "../domain/account.ts";
 import type { ApiKey } from "../domain/api-key.ts";
 import { findAccounts } from "../store/account-store.ts";
 import { findApiKeysByHash } from "../store/api-key-store.ts";
-import type { Orm } from "../store/orm.ts";
 
 /** A key, in any state, with the account it spends from. */
 export type ResolvedKey = { readonly apiKey: ApiKey; readonly account: Account };

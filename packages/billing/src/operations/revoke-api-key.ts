@@ -1,8 +1,8 @@
 import type { Clock } from "@farebox/kit/clock";
+import type { Orm } from "@farebox/kit/orm";
 import type { Caller } from "@farebox/kit/rpc-context";
 import type { ApiKey } from "../domain/api-key.ts";
 import { changeApiKey } from "../store/api-key-store.ts";
-import type { Orm } from "../store/orm.ts";
 import { ownApiKey } from "./own-api-key.ts";
 
 export type RevokeApiKeyDeps = { readonly orm: Orm; readonly clock: Clock };

@@ -1,8 +1,8 @@
 import type { Clock } from "@farebox/kit/clock";
+import type { Orm } from "@farebox/kit/orm";
 import type { FreeQuotaRule } from "../domain/free-quota.ts";
 import type { LiveCatalogue } from "../prices/live-catalogue.ts";
 import { upsertFreeQuotaRules } from "../store/free-quota-store.ts";
-import type { Orm } from "../store/orm.ts";
 
 export type SetFreeQuotaDeps = {
   readonly orm: Orm;

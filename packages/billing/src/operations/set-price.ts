@@ -1,9 +1,9 @@
 import { fieldError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
 import { newUuid } from "@farebox/kit/ids";
+import type { Orm } from "@farebox/kit/orm";
 import { type Price, priceFields } from "@farebox/pricing/price";
 import type { LiveCatalogue } from "../prices/live-catalogue.ts";
-import type { Orm } from "../store/orm.ts";
 import { findPriceVersion, insertPriceVersions } from "../store/price-store.ts";
 import { requestOnce } from "../store/request-once.ts";
 import { contentSha256 } from "./content-sha256.ts";

@@ -1,9 +1,9 @@
 import { AppError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
 import type { Logger } from "@farebox/kit/logger";
+import type { Orm } from "@farebox/kit/orm";
 import type { OpenRouterPrices } from "@farebox/pricing/openrouter-prices";
 import type { LiveCatalogue } from "../prices/live-catalogue.ts";
-import type { Orm } from "../store/orm.ts";
 import {
   insertPriceVersions,
   newestContents,

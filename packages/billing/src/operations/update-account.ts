@@ -1,8 +1,8 @@
 import { AppError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
+import type { Orm } from "@farebox/kit/orm";
 import type { Account } from "../domain/account.ts";
 import { changeAccount, findAccount } from "../store/account-store.ts";
-import type { Orm } from "../store/orm.ts";
 
 export type UpdateAccountDeps = { readonly orm: Orm; readonly clock: Clock };
 

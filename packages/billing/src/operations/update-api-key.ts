@@ -1,9 +1,9 @@
 import { fieldError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
+import type { Orm } from "@farebox/kit/orm";
 import type { Caller } from "@farebox/kit/rpc-context";
 import type { ApiKey } from "../domain/api-key.ts";
 import { changeApiKey } from "../store/api-key-store.ts";
-import type { Orm } from "../store/orm.ts";
 import { ownApiKey } from "./own-api-key.ts";
 import { requireRights } from "./require-rights.ts";
 

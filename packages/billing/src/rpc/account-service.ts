@@ -1,6 +1,7 @@
 import { fieldError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
 import type { Secret } from "@farebox/kit/env";
+import type { Orm } from "@farebox/kit/orm";
 import type { PageTokens } from "@farebox/kit/page-token";
 import type { RpcImpl } from "@farebox/kit/rpc-context";
 import { DisconnectPolicy, LedgerKind } from "@farebox/proto/farebox/billing/v1/account";
@@ -13,7 +14,6 @@ import { listAccounts } from "../operations/list-accounts.ts";
 import { listCreditGrants } from "../operations/list-credit-grants.ts";
 import { listLedgerEntries } from "../operations/list-ledger-entries.ts";
 import { updateAccount } from "../operations/update-account.ts";
-import type { Orm } from "../store/orm.ts";
 import type { AccessFeed } from "../watch/access-feed.ts";
 import { apiKeyMethods } from "./api-key-methods.ts";
 import {

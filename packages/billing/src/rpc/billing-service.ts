@@ -5,6 +5,7 @@ import type {
   CheckQuotaRequest,
 } from "@farebox/proto/farebox/billing/v1/billing_service";
 import type { LeaseAsk } from "../domain/grant-plan.ts";
+import { batchCheckBalance } from "../operations/batch-check-balance.ts";
 import { checkBalance } from "../operations/check-balance.ts";
 import { checkQuota } from "../operations/check-quota.ts";
 import { type DeductQuotaDeps, deductQuota } from "../operations/deduct-quota.ts";
@@ -21,11 +22,13 @@ import {
 import { toProtoLease } from "./convert-lease.ts";
 import { toMoney } from "./convert-money.ts";
 import { ownAccount } from "./own-account.ts";
+import { type RechargeMethodsDeps, rechargeMethods } from "./recharge-methods.ts";
 
 type Impl = RpcImpl<typeof BillingService>;
 
 export type BillingServiceDeps = BatchCheckQuotaMethodDeps &
-  DeductQuotaDeps & {
+  DeductQuotaDeps &
+  Omit<RechargeMethodsDeps, "currencyOf"> & {
     readonly settleUsage: Impl["settleUsage"];
     readonly quoteUsage: Impl["quoteUsage"];
   };
@@ -70,6 +73,16 @@ export function billingService(deps: BillingServiceDeps): Impl {
       const { balance, currencyCode } = await checkBalance(deps, accountId);
       return { balance: toProtoBalance(balance, currencyCode) };
     },
+    batchCheckBalance: async ({ accountIds }) => {
+      const balances = await batchCheckBalance(deps, accountIds);
+      return {
+        balances: balances.map(({ accountId, balance, currencyCode }) => ({
+          accountId,
+          balance: toProtoBalance(balance, currencyCode),
+        })),
+      };
+    },
+    ...rechargeMethods({ ...deps, currencyOf: (accountId) => currencyOf(deps, accountId) }),
     settleUsage: deps.settleUsage,
     quoteUsage: deps.quoteUsage,
   };

@@ -1,5 +1,6 @@
 import { fieldError } from "@farebox/kit/app-error";
 import type { Clock } from "@farebox/kit/clock";
+import type { Orm } from "@farebox/kit/orm";
 import type { PageTokens } from "@farebox/kit/page-token";
 import type { RpcImpl } from "@farebox/kit/rpc-context";
 import { QuotaPeriod } from "@farebox/proto/farebox/billing/v1/account";
@@ -13,7 +14,6 @@ import { setPrice } from "../operations/set-price.ts";
 import { type SyncPricesDeps, syncPrices } from "../operations/sync-prices.ts";
 import { type CatalogPush, watchCatalog } from "../operations/watch-catalog.ts";
 import type { LiveCatalogue } from "../prices/live-catalogue.ts";
-import type { Orm } from "../store/orm.ts";
 import { fromProtoPrice, toProtoPrice } from "./convert-price.ts";
 import { fromTimestamp, toTimestamp } from "./convert-time.ts";
 import { wordOf } from "./convert-word.ts";

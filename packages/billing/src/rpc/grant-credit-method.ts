@@ -1,11 +1,11 @@
 import { fieldError } from "@farebox/kit/app-error";
+import type { Orm } from "@farebox/kit/orm";
 import type { RpcImpl } from "@farebox/kit/rpc-context";
 import { GrantKind } from "@farebox/proto/farebox/billing/v1/account";
 import type { AccountService } from "@farebox/proto/farebox/billing/v1/account_service";
 import { grantKinds } from "../domain/credit-grant.ts";
 import { accountCurrency } from "../operations/account-currency.ts";
 import type { GrantCreditInput, GrantedCredit } from "../operations/grant-credit.ts";
-import type { Orm } from "../store/orm.ts";
 import { toProtoBalance, toProtoCreditGrant } from "./convert-account.ts";
 import { fromMoney } from "./convert-money.ts";
 import { fromTimestamp } from "./convert-time.ts";

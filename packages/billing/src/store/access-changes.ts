@@ -1,7 +1,7 @@
+import type { Orm } from "@farebox/kit/orm";
 import type { AccessSince } from "../watch/access-feed.ts";
 import { accountsChangedSince, findAccounts } from "./account-store.ts";
 import { apiKeysChangedSince } from "./api-key-store.ts";
-import type { Orm } from "./orm.ts";
 
 const changesMax = 2_000;
 

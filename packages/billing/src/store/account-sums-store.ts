@@ -16,6 +16,8 @@ export async function readAccountSums(
   const leases = await sums(tx, leaseSql, accountIds);
   const deadLetters = await sums(tx, deadLetterSql, accountIds);
   const grants = await sums(tx, grantSql, accountIds);
+  const orders = await sums(tx, orderSql, accountIds);
+  const reversals = await sums(tx, reversalSql, accountIds);
   const hourly = await sums(tx, hourlySql, accountIds);
   const tails = await sums(tx, tailSql, accountIds);
   const ledgers = isDeep ? await sums(tx, ledgerSql, accountIds) : undefined;
@@ -44,6 +46,10 @@ export async function readAccountSums(
         remaining: grant("remaining"),
         used: grant("used"),
         expired: grant("expired"),
+      },
+      recharges: {
+        reserved: (reversals.get(accountId) ?? nothing)("reserved"),
+        net: (orders.get(accountId) ?? nothing)("net"),
       },
       hourly: { cost: rollup("cost"), attempts: rollup("attempts") },
       ledgerTail: await disagreeingTail(tx, accountId, fundsOf(terms), tails.get(accountId)),
@@ -87,6 +93,10 @@ const deadLetterSql = `SELECT account_id, SUM(held) AS held FROM settlement_dead
 const grantSql = `SELECT account_id, SUM(remaining > 0) AS open_count, SUM(amount) AS amount,
   SUM(remaining) AS remaining, SUM(used) AS used, SUM(expired) AS expired
   FROM credit_grant WHERE account_id IN (?) GROUP BY account_id`;
+const orderSql = `SELECT account_id, SUM(credited - reversed) AS net FROM recharge_order
+  WHERE account_id IN (?) GROUP BY account_id`;
+const reversalSql = `SELECT account_id, SUM(amount) AS reserved FROM recharge_reversal
+  WHERE state = 'RESERVED' AND account_id IN (?) GROUP BY account_id`;
 const hourlySql = `SELECT account_id, SUM(cost) AS cost, SUM(attempts) AS attempts
   FROM usage_hourly WHERE account_id IN (?) GROUP BY account_id`;
 const tailSql = `SELECT e.account_id, e.balance_after FROM balance AS b JOIN ledger_entry AS e
@@ -96,7 +106,8 @@ const tailSql = `SELECT e.account_id, e.balance_after FROM balance AS b JOIN led
 const ledgerSql = `SELECT account_id, SUM(amount) AS everything,
   SUM(IF(kind = 'USAGE', amount, 0)) AS used,
   SUM(IF(kind = 'GRANT', amount, 0)) AS granted,
-  SUM(IF(kind = 'GRANT_EXPIRED', amount, 0)) AS expired
+  SUM(IF(kind = 'GRANT_EXPIRED', amount, 0)) AS expired,
+  SUM(IF(kind IN ('RECHARGE', 'RECHARGE_REVERSED', 'RECHARGE_REINSTATED'), amount, 0)) AS recharged
   FROM ledger_entry WHERE account_id IN (?) GROUP BY account_id`;
 
 /** The figures of one row, by column. */
@@ -128,5 +139,6 @@ function ledgerSums(sum: Sums): LedgerSums {
     usage: sum("used"),
     granted: sum("granted"),
     expired: sum("expired"),
+    recharged: sum("recharged"),
   };
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "@farebox/kit/clock";
+import type { Orm } from "@farebox/kit/orm";
 import type { CatalogueStore } from "../prices/live-catalogue.ts";
 import { listFreeQuotaRules } from "./free-quota-store.ts";
-import type { Orm } from "./orm.ts";
 import { insertSnapshots } from "./price-snapshot-store.ts";
 import { loadPriceVersions, priceVersionsSince } from "./price-store.ts";
 

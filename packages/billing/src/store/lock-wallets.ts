@@ -48,6 +48,22 @@ export async function readWallet(db: Statements, accountId: string): Promise<Wal
   return rows[0] && toWallet(rows[0]);
 }
 
+/** Reads the balances of accounts without locking them; accounts without a row are left out. */
+export async function readWallets(
+  db: Statements,
+  accountIds: readonly string[],
+): Promise<Map<string, Wallet>> {
+  const wallets = new Map<string, Wallet>();
+  for (const chunk of inChunks(accountIds)) {
+    const [rows] = await db.query<WalletRow[]>(
+      `SELECT account_id, available, held, spent, credited, receivable, overdraft_limit, open_leases, open_grants
+       FROM balance WHERE account_id IN (${chunk.map(quoteText).join(",")})`,
+    );
+    for (const row of rows) wallets.set(row.account_id, toWallet(row));
+  }
+  return wallets;
+}
+
 type WalletRow = RowDataPacket & {
   readonly account_id: string;
   readonly available: bigint;

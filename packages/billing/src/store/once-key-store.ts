@@ -1,6 +1,7 @@
 import type { PoolConnection, RowDataPacket } from "mysql2/promise";
 import { inChunks } from "./in-chunks.ts";
 import { insertRows } from "./insert-rows.ts";
+import type { Queryable } from "./queryable.ts";
 import { quoteHex, quoteText, quoteTime } from "./sql-text.ts";
 
 /** A request that took effect: what it asked for, and what it was answered. Kept for ever. Both in hex. */
@@ -10,9 +11,12 @@ export type OnceAnswer = {
   readonly result: string;
 };
 
-/** Reads which requests of a method took effect, by request id. The account's wallet is locked, so that twins meet there. */
+/**
+ * Reads which requests of a method took effect, by request id. Twins meet at the account's wallet, when the caller has
+ * locked it, or else at the unique key.
+ */
 export async function readOnceKeys(
-  tx: PoolConnection,
+  tx: Queryable,
   of: {
     readonly accountId: string;
     readonly method: string;

@@ -1,6 +1,6 @@
 import { AppError, fieldError } from "@farebox/kit/app-error";
+import type { Orm } from "@farebox/kit/orm";
 import { type EntityManager, UniqueConstraintViolationException } from "@mikro-orm/mysql";
-import type { Orm } from "./orm.ts";
 import { IdempotencyKeyRow } from "./tables.ts";
 
 /** A request that must take effect once, and what it asks for. */

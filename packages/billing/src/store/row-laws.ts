@@ -33,6 +33,16 @@ const settledOfTransactions = (table: string) => `SELECT account_id, lease_id AS
     SUM(from_lease) AS actual FROM ${table} WHERE account_id IN (?) AND lease_id IS NOT NULL
     AND from_lease <> 0 GROUP BY account_id, lease_id`;
 
+/** What an order says that reversals of a state took of it, against those reversals. */
+function rechargesAgainstReversals(column: "reserved" | "reversed", state: string): string {
+  return differing("LOWER(HEX(id))", {
+    expected: `SELECT account_id, order_id AS id, amount AS expected, 0 AS actual FROM recharge_reversal
+      WHERE state = '${state}' AND account_id IN (?)`,
+    actual: `SELECT account_id, id, 0, ${column} FROM recharge_order
+      WHERE ${column} <> 0 AND account_id IN (?)`,
+  });
+}
+
 /** Every law between rows. Names are for ever. */
 export const rowLaws: readonly RowLaw[] = [
   {
@@ -61,6 +71,18 @@ export const rowLaws: readonly RowLaw[] = [
     takes: ["accounts"],
     sql: `SELECT account_id, LOWER(HEX(id)) AS subject, amount AS expected, remaining + used + expired AS actual
       FROM credit_grant WHERE account_id IN (?) AND remaining + used + expired <> amount`,
+  },
+  {
+    name: "recharges_reserved_equal_reversals",
+    isDeep: false,
+    takes: ["accounts", "accounts"],
+    sql: rechargesAgainstReversals("reserved", "RESERVED"),
+  },
+  {
+    name: "recharges_reversed_equal_reversals",
+    isDeep: false,
+    takes: ["accounts", "accounts"],
+    sql: rechargesAgainstReversals("reversed", "REVERSED"),
   },
   {
     name: "dead_letters_equal_leases",

@@ -23,10 +23,23 @@ const laws: Readonly<Record<string, string>> = {
     FROM ledger_entry AS l JOIN balance AS b ON b.account_id = l.account_id
     WHERE l.id = (SELECT MAX(m.id) FROM ledger_entry AS m WHERE m.account_id = l.account_id)
       AND l.balance_after <> b.available + b.held - b.receivable`,
-  credited_is_grants_less_expired: `SELECT b.account_id, b.credited, g.total FROM balance AS b
+  credited_is_money_in: `SELECT b.account_id, b.credited, g.total, o.net FROM balance AS b
     LEFT JOIN (SELECT account_id, CAST(SUM(amount - expired) AS SIGNED) AS total FROM credit_grant GROUP BY account_id) AS g
       ON g.account_id = b.account_id
-    WHERE b.credited <> COALESCE(g.total, 0)`,
+    LEFT JOIN (SELECT account_id, CAST(SUM(credited - reversed) AS SIGNED) AS net FROM recharge_order GROUP BY account_id) AS o
+      ON o.account_id = b.account_id
+    WHERE b.credited <> COALESCE(g.total, 0) + COALESCE(o.net, 0)`,
+  orders_are_what_their_reversals_took: `SELECT o.account_id, o.id, o.reserved, o.reversed, r.reserved AS held, r.reversed AS taken
+    FROM recharge_order AS o
+    LEFT JOIN (SELECT account_id, order_id, CAST(SUM(IF(state = 'RESERVED', amount, 0)) AS SIGNED) AS reserved,
+        CAST(SUM(IF(state = 'REVERSED', amount, 0)) AS SIGNED) AS reversed
+      FROM recharge_reversal GROUP BY account_id, order_id) AS r ON r.account_id = o.account_id AND r.order_id = o.id
+    WHERE o.reserved <> COALESCE(r.reserved, 0) OR o.reversed <> COALESCE(r.reversed, 0)`,
+  ledger_recharges_are_orders: `SELECT o.account_id, o.net, l.total
+    FROM (SELECT account_id, CAST(SUM(credited - reversed) AS SIGNED) AS net FROM recharge_order GROUP BY account_id) AS o
+    LEFT JOIN (SELECT account_id, CAST(SUM(amount) AS SIGNED) AS total FROM ledger_entry
+      WHERE kind LIKE 'RECHARGE%' GROUP BY account_id) AS l ON l.account_id = o.account_id
+    WHERE o.net <> COALESCE(l.total, 0)`,
   spent_is_the_cost_of_transactions: `SELECT b.account_id, b.spent, t.total FROM balance AS b
     LEFT JOIN (SELECT account_id, CAST(SUM(cost) AS SIGNED) AS total FROM (
         SELECT account_id, cost FROM usage_transaction UNION ALL SELECT account_id, cost FROM usage_late) AS u
@@ -42,12 +55,14 @@ const laws: Readonly<Record<string, string>> = {
     LEFT JOIN (SELECT account_id, COUNT(*) AS attempts FROM (SELECT account_id FROM usage_transaction
         UNION ALL SELECT account_id FROM usage_late) AS u GROUP BY account_id) AS t ON t.account_id = b.account_id
     WHERE b.spent <> COALESCE(h.cost, 0) OR COALESCE(h.attempts, 0) <> COALESCE(t.attempts, 0)`,
-  held_is_what_live_leases_and_dead_letters_hold: `SELECT b.account_id, b.held, b.open_leases, l.held AS leases, l.live
+  held_is_what_leases_dead_letters_and_refunds_hold: `SELECT b.account_id, b.held, b.open_leases, l.held AS leases, l.live, r.reserved
     FROM balance AS b
     LEFT JOIN (SELECT account_id, CAST(SUM(granted - settled - released) AS SIGNED) AS held,
         CAST(SUM(state IN ('OPEN', 'SUSPECT')) AS SIGNED) AS live FROM lease GROUP BY account_id) AS l
       ON l.account_id = b.account_id
-    WHERE b.held <> COALESCE(l.held, 0) OR b.open_leases <> COALESCE(l.live, 0)`,
+    LEFT JOIN (SELECT account_id, CAST(SUM(reserved) AS SIGNED) AS reserved FROM recharge_order GROUP BY account_id) AS r
+      ON r.account_id = b.account_id
+    WHERE b.held <> COALESCE(l.held, 0) + COALESCE(r.reserved, 0) OR b.open_leases <> COALESCE(l.live, 0)`,
   ended_leases_hold_dead_letters_only: `SELECT account_id, id, granted, settled, released, dead_lettered FROM lease
     WHERE state IN ('CLOSED', 'RELEASED') AND granted <> settled + released + dead_lettered`,
   lease_settled_is_from_lease: `SELECT l.account_id, l.id, l.settled, t.total FROM lease AS l
@@ -80,7 +95,8 @@ const laws: Readonly<Record<string, string>> = {
         CAST(SUM(remaining > 0) AS SIGNED) AS open FROM credit_grant GROUP BY account_id) AS g
       ON g.account_id = b.account_id
     WHERE b.open_grants <> COALESCE(g.open, 0)
-      OR COALESCE(g.remaining, 0) > GREATEST(0, b.available + b.held - b.receivable)`,
+      OR COALESCE(g.remaining, 0) > GREATEST(0, b.available + b.held - b.receivable
+        - COALESCE((SELECT SUM(reserved) FROM recharge_order AS o WHERE o.account_id = b.account_id), 0))`,
 };
 
 async function inSnapshot(

@@ -84,7 +84,8 @@ test("two engines that share nothing come to the same cost", () => {
 
 const soundAccount: AccountBooks = {
   ...{ accountId: "acc", available: 50n, held: 30n, spent: 20n, credited: 100n, receivable: 0n },
-  ...{ openLeases: 1n, leaseCount: 1n, leaseHolding: 25n, deadLetterHeld: 5n },
+  ...{ openLeases: 1n, leaseCount: 1n, leaseHolding: 23n, deadLetterHeld: 5n, refundHeld: 2n },
+  ...{ rechargeNet: 40n, ledgerRecharged: 40n },
   ...{ ledgerSum: 80n, ledgerUsage: -20n, transactions: 3n, transactionCost: 20n },
   ...{ hourlyAttempts: 3n, hourlyCost: 20n },
 };

@@ -42,7 +42,11 @@ const laws: readonly Law[] = [
     "available + held + spent = credited + receivable",
     (a) => [a.available + a.held + a.spent, a.credited + a.receivable],
   ],
-  ["held = open leases + dead letters", (a) => [a.held, a.leaseHolding + a.deadLetterHeld]],
+  [
+    "held = open leases + dead letters + refunds under way",
+    (a) => [a.held, a.leaseHolding + a.deadLetterHeld + a.refundHeld],
+  ],
+  ["recharge orders = recharges in the ledger", (a) => [a.rechargeNet, a.ledgerRecharged]],
   ["open leases are counted", (a) => [a.openLeases, a.leaseCount]],
   ["spent = transactions", (a) => [a.spent, a.transactionCost]],
   ["spent = usage in the ledger", (a) => [a.spent, -a.ledgerUsage]],

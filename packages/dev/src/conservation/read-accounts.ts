@@ -12,8 +12,12 @@ export type AccountBooks = {
   readonly leaseCount: bigint;
   readonly leaseHolding: bigint;
   readonly deadLetterHeld: bigint;
+  readonly refundHeld: bigint;
+  /** What orders were credited, less what refunds and disputes took back. */
+  readonly rechargeNet: bigint;
   readonly ledgerSum: bigint;
   readonly ledgerUsage: bigint;
+  readonly ledgerRecharged: bigint;
   readonly transactions: bigint;
   readonly transactionCost: bigint;
   readonly hourlyAttempts: bigint;
@@ -68,7 +72,12 @@ export async function readAccounts(
     FROM lease WHERE state IN ('OPEN', 'SUSPECT') AND ${where} GROUP BY account_id`);
   const dead = await by(`SELECT account_id, SUM(held) AS held FROM settlement_dead_letter
     WHERE state = 'OPEN' AND ${where} GROUP BY account_id`);
+  const refunds = await by(`SELECT account_id, SUM(amount) AS held FROM recharge_reversal
+    WHERE state = 'RESERVED' AND ${where} GROUP BY account_id`);
+  const orders = await by(`SELECT account_id, SUM(credited - reversed) AS net FROM recharge_order
+    WHERE ${where} GROUP BY account_id`);
   const ledger = await by(`SELECT account_id, SUM(amount) AS everything,
+    SUM(IF(kind LIKE 'RECHARGE%', amount, 0)) AS recharged,
     SUM(IF(kind = 'USAGE', amount, 0)) AS used FROM ledger_entry WHERE ${where} GROUP BY account_id`);
   const charged = await by(
     `SELECT account_id, COUNT(*) AS attempts, SUM(cost) AS cost
@@ -90,8 +99,11 @@ export async function readAccounts(
       leaseCount: leases(accountId, "leases"),
       leaseHolding: leases(accountId, "holding"),
       deadLetterHeld: dead(accountId, "held"),
+      refundHeld: refunds(accountId, "held"),
+      rechargeNet: orders(accountId, "net"),
       ledgerSum: ledger(accountId, "everything"),
       ledgerUsage: ledger(accountId, "used"),
+      ledgerRecharged: ledger(accountId, "recharged"),
       transactions: charged(accountId, "attempts"),
       transactionCost: charged(accountId, "cost"),
       hourlyAttempts: hourly(accountId, "attempts"),

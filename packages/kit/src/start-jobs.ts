@@ -1,6 +1,6 @@
-import type { Clock } from "@farebox/kit/clock";
-import type { Logger } from "@farebox/kit/logger";
-import type { Metrics } from "@farebox/kit/metrics";
+import type { Clock } from "./clock.ts";
+import type { Logger } from "./logger.ts";
+import type { Metrics } from "./metrics.ts";
 
 /** Something that is done again and again in the background. It must be safe in any number of processes at once. */
 export type Job = {

@@ -1,7 +1,6 @@
-import { isRetryable, mysqlAppError } from "@farebox/kit/mysql";
 import { IsolationLevel } from "@mikro-orm/core";
-import { type EntityManager, MikroORM } from "@mikro-orm/mysql";
-import * as tables from "./tables.ts";
+import { type EntityManager, type EntitySchema, MikroORM } from "@mikro-orm/mysql";
+import { isRetryable, mysqlAppError } from "./mysql.ts";
 
 /** MySQL through MikroORM, for everything but the hot path. */
 export type Orm = {
@@ -17,11 +16,15 @@ export type Orm = {
 
 const retriesMax = 5;
 
-/** Opens the mapping. It connects at the first query. */
-export function openOrm(options: { readonly url: string; readonly connectionsMax: number }): Orm {
+/** Opens the mapping of a service's tables. It connects at the first query. */
+export function openOrm(options: {
+  readonly url: string;
+  readonly connectionsMax: number;
+  readonly entities: readonly EntitySchema[];
+}): Orm {
   const orm = new MikroORM({
     clientUrl: options.url,
-    entities: Object.values(tables),
+    entities: [...options.entities],
     forceUtcTimezone: true,
     pool: { max: options.connectionsMax },
     logger: () => undefined,

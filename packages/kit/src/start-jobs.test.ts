@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createLogger } from "@farebox/kit/logger";
-import { createMetrics } from "@farebox/kit/metrics";
-import { fakeClock } from "@farebox/kit/testing/clock";
-import { type Job, startJobs } from "../src/start-jobs.ts";
+import { fakeClock } from "../testing/clock.ts";
+import { createLogger } from "./logger.ts";
+import { createMetrics } from "./metrics.ts";
+import { type Job, startJobs } from "./start-jobs.ts";
 
 function harness() {
   const clock = fakeClock();
