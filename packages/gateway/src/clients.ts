@@ -5,21 +5,25 @@ import { BillingService } from "@farebox/proto/farebox/billing/v1/billing_servic
 import { CatalogService } from "@farebox/proto/farebox/billing/v1/catalog_service";
 import { billingCodecs } from "./interceptor/billing-port.ts";
 
-/** The gateway's clients of Billing. Every call has a deadline; streams end with the process. */
+/** The gateway's clients of Billing and Payment. Every call has a deadline; streams end with the process. */
 export type Clients = Disposable & {
   readonly billing: GrpcClient<typeof BillingService>;
   readonly accounts: GrpcClient<typeof AccountService>;
   readonly catalog: GrpcClient<typeof CatalogService>;
-  /** A client without the gateway's own token, for calls made as whoever calls the edge. */
-  edge(service: DescService): object;
+  /**
+   * A client without the gateway's own token, for calls made as whoever calls the edge; undefined for Payment's services
+   * where no Payment is configured.
+   */
+  edge(service: DescService): object | undefined;
 };
 
 /** Opens the clients. Nothing is dialled before the first call, so that a gateway starts while Billing is away. */
 export function openClients(options: {
   readonly address: string;
+  readonly paymentAddress: string | undefined;
   readonly serviceToken: string;
 }): Clients {
-  const { address, serviceToken } = options;
+  const { address, paymentAddress, serviceToken } = options;
   const own = { address, serviceToken, deadlineMs };
   const billing = createGrpcClient(BillingService, { ...own, codecs: billingCodecs });
   const accounts = createGrpcClient(AccountService, own);
@@ -30,7 +34,10 @@ export function openClients(options: {
     accounts,
     catalog,
     edge: (service) => {
-      const client = createGrpcClient(service, { address, deadlineMs: edgeDeadlineMs });
+      const isPayment = service.typeName.startsWith("farebox.payment.");
+      const target = isPayment ? paymentAddress : address;
+      if (target === undefined) return undefined;
+      const client = createGrpcClient(service, { address: target, deadlineMs: edgeDeadlineMs });
       open.push(client);
       return client;
     },

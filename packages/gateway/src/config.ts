@@ -46,6 +46,11 @@ export const gatewayVariables = {
     default: "127.0.0.1:50051",
     doc: "Where billing is: host:port, dns:///name:port, or several ip:port between commas.",
   },
+  paymentAddress: {
+    name: "PAYMENT_ADDRESS",
+    parse: text,
+    doc: "Where payment is, host:port. Without it the edge refuses its methods.",
+  },
   serviceToken: {
     name: "SERVICE_TOKEN",
     parse: secretText,

@@ -15,6 +15,8 @@ import { BillingService } from "@farebox/proto/farebox/billing/v1/billing_servic
 import { CatalogService } from "@farebox/proto/farebox/billing/v1/catalog_service";
 import { OperationsService } from "@farebox/proto/farebox/billing/v1/operations_service";
 import { ReportService } from "@farebox/proto/farebox/billing/v1/report_service";
+import { PaymentOperationsService } from "@farebox/proto/farebox/payment/v1/payment_operations_service";
+import { PaymentService } from "@farebox/proto/farebox/payment/v1/payment_service";
 import type { PublicRequest } from "./http/public-server.ts";
 import { sendRefusal } from "./http/send-refusal.ts";
 
@@ -25,19 +27,24 @@ export const consoleServices = [
   CatalogService,
   OperationsService,
   ReportService,
+  PaymentService,
+  PaymentOperationsService,
 ] as const satisfies readonly DescService[];
 
 export type ConsoleApiDeps = {
-  /** A client of a service without any credential of the gateway's own: the caller's key goes with each call. */
-  readonly clientOf: (service: DescService) => object;
+  /**
+   * A client of a service without any credential of the gateway's own: the caller's key goes with each call. Undefined for a
+   * service that is not configured here: its methods are refused with PAYMENT_UNAVAILABLE.
+   */
+  readonly clientOf: (service: DescService) => object | undefined;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
 };
 
 /**
- * Serves Connect and gRPC-Web over HTTP/1.1 at `/farebox.<package>.v1.<Service>/<Method>`, and passes each call on to Billing
- * as the caller, with the caller's own key: Billing decides what that key may do. A service token from outside goes nowhere.
+ * Serves Connect and gRPC-Web over HTTP/1.1 at `/farebox.<package>.v1.<Service>/<Method>`, and passes each call on to
+ * Billing or Payment as the caller, with the caller's own key: they decide what that key may do. A service token from outside goes nowhere.
  * JSON is strict, errors keep their details, other origins are not answered with CORS headers and so cannot read anything.
  */
 export function createConsoleApi(deps: ConsoleApiDeps): (request: PublicRequest) => void {
@@ -45,7 +52,7 @@ export function createConsoleApi(deps: ConsoleApiDeps): (request: PublicRequest)
   const chain = createChain({
     ...deps,
     serviceTokens: [],
-    // Nothing is decided here: the key is kept for Billing, which knows what it may do.
+    // Nothing is decided here: the key is kept for the service, which knows what it may do.
     authenticateKey: async (secret) => {
       const caller: Caller = { kind: "service", name: "edge" };
       keys.set(caller, secret);
@@ -83,17 +90,17 @@ export function isForClients(method: DescMethod): boolean {
 
 type Forward = (request: object, options: CallOptions) => object;
 
-/** Implements a service by calling the same method of a client. Billing checks the request, so that one place does. */
+/** Implements a service by calling the same method of a client. The service checks the request, so that one place does. */
 function mountForwarder(
   service: DescService,
-  client: object,
+  client: object | undefined,
   credentialOf: (ctx: RpcContext) => string,
 ): ServiceMount {
   const impl: Partial<RpcImpl<DescService>> = {};
   const names: string[] = [];
   for (const method of service.methods) {
     if (!isForClients(method)) continue;
-    const call = forwardOf(client, method.localName);
+    const call = client === undefined ? refuse : forwardOf(client, method.localName);
     names.push(method.localName);
     Reflect.set(impl, method.localName, (request: object, ctx: RpcContext) =>
       call(request, {
@@ -103,6 +110,10 @@ function mountForwarder(
     );
   }
   return serviceMount(service, impl, { unvalidated: names });
+}
+
+function refuse(): never {
+  throw new AppError("PAYMENT_UNAVAILABLE");
 }
 
 /** Sound because a client has a function of this shape for every method of its service. */

@@ -30,7 +30,11 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   await using stack = new AsyncDisposableStack();
   const base = { clock: systemClock, log, metrics: createMetrics({ processMetrics: true }) };
   const clients = stack.use(
-    openClients({ address: config.billingAddress, serviceToken: config.serviceToken.reveal() }),
+    openClients({
+      address: config.billingAddress,
+      paymentAddress: config.paymentAddress,
+      serviceToken: config.serviceToken.reveal(),
+    }),
   );
   const opened =
     config.billing === "on"

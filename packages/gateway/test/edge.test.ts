@@ -40,7 +40,9 @@ before(async () => {
   billing = await serveForTest([accounts], { fbx_owner: owner });
   const serve = createConsoleApi({
     clientOf: (service) =>
-      createGrpcClient(service, { address: billing.address, deadlineMs: 2000 }),
+      service.typeName.startsWith("farebox.payment.")
+        ? undefined
+        : createGrpcClient(service, { address: billing.address, deadlineMs: 2000 }),
     log: createLogger({ name: "test", level: "silent" }),
     metrics: createMetrics(),
     clock: systemClock,
@@ -155,6 +157,16 @@ test("reads answer to GET, as Connect does for methods without side effects", as
   assert.equal(res.status, 200);
 });
 
+test("methods of a service that is not configured are refused by name", async () => {
+  const res = await fetch(`${url}/farebox.payment.v1.PaymentService/ListPayments`, {
+    method: "POST",
+    headers: { authorization: "Bearer fbx_owner", "content-type": "application/json" },
+    body: "{}",
+  });
+  assert.equal(res.status, 503);
+  assert.match(await res.text(), /"reason":"PAYMENT_UNAVAILABLE"/);
+});
+
 test("exactly these methods are for clients of the edge", () => {
   const names = consoleServices.flatMap((service) =>
     service.methods.filter(isForClients).map((method) => `${service.name}.${method.name}`),
@@ -165,6 +177,7 @@ test("exactly these methods are for clients of the edge", () => {
     "CatalogService.WatchCatalog",
     "BillingService.BatchCheckQuota",
     "BillingService.SettleUsage",
+    "PaymentService.CreatePayment",
   ]) {
     assert.ok(!names.includes(hidden), hidden);
   }
@@ -174,6 +187,8 @@ test("exactly these methods are for clients of the edge", () => {
     "BillingService.QuoteUsage",
     "CatalogService.ListPrices",
     "ReportService.ListTransactions",
+    "PaymentService.RefundPayment",
+    "PaymentOperationsService.ApproveTransfer",
   ]) {
     assert.ok(names.includes(shown), shown);
   }
