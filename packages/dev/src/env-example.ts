@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { billingVariables } from "@farebox/billing/config";
 import { gatewayVariables } from "@farebox/gateway/config";
 import { renderEnvExample } from "@farebox/kit/env";
+import { paymentVariables } from "@farebox/payment/config";
 import { stackVariables } from "./stack/stack-variables.ts";
 
 /** The file at the root that lists every variable. */
@@ -9,7 +10,12 @@ export const envExampleFile = new URL("../../../.env.example", import.meta.url);
 
 /** The text of `.env.example`, from the same tables that the services read their environment with. */
 export function envExample(): string {
-  const tables = { Stack: stackVariables, Billing: billingVariables, Gateway: gatewayVariables };
+  const tables = {
+    Stack: stackVariables,
+    Billing: billingVariables,
+    Payment: paymentVariables,
+    Gateway: gatewayVariables,
+  };
   return `# Every environment variable, by process. Made by \`npm run gen\`: do not edit.\n\n${renderEnvExample(tables)}`;
 }
 

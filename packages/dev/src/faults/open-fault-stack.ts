@@ -23,9 +23,11 @@ export type FaultStack = AsyncDisposable & {
 };
 
 /** What a fault stack is given beyond what every one has. */
-export type FaultPlan = Pick<StackPlan, "gateways" | "billings"> & {
+export type FaultPlan = Pick<StackPlan, "gateways" | "billings" | "payments"> & {
   /** Added to the environment of every billing, and of the gateway of this name in this home. */
   readonly billing?: Readonly<Record<string, string>>;
+  /** Added to the environment of Payment. */
+  readonly payment?: Readonly<Record<string, string>>;
   readonly gateway?: (name: string, home: string) => Readonly<Record<string, string>>;
 };
 
@@ -56,12 +58,16 @@ export async function openFaultStack(plan: FaultPlan): Promise<FaultStack> {
       plan: {
         gateways: plan.gateways ?? 1,
         billings: plan.billings ?? 1,
+        payments: plan.payments ?? "off",
         hasRandomPorts: true,
         upstreamUrl,
-        env: (name) =>
-          name.startsWith("billing")
-            ? { ...shortBilling, ...files.billing, ...plan.billing }
-            : { ...files.gateway, ...plan.gateway?.(name, home) },
+        env: (name) => {
+          if (name.startsWith("billing"))
+            return { ...shortBilling, ...files.billing, ...plan.billing };
+          if (name.startsWith("gateway"))
+            return { ...files.gateway, ...plan.gateway?.(name, home) };
+          return name === "payment" ? { ...plan.payment } : {};
+        },
       },
     });
   let stack = await open();

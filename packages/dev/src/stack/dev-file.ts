@@ -5,6 +5,12 @@ export type DevFile = {
   readonly gatewayUrl: string;
   /** host:port, gRPC. */
   readonly billingAddress: string;
+  /** host:port, gRPC; undefined without Payment. */
+  readonly paymentAddress?: string | undefined;
+  /** Where Payment takes a provider's webhooks and shows its return page; undefined without Payment. */
+  readonly paymentWebhookUrl?: string | undefined;
+  /** The Stripe emulator; undefined when money is collected by Stripe itself, or not at all. */
+  readonly stripeEmulatorUrl?: string | undefined;
   readonly demoUpstreamUrl: string;
   /** Name of the process → its metrics page. */
   readonly metricsUrls: Readonly<Record<string, string>>;

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { migrate } from "@farebox/billing/migrate";
+import { migratePayment } from "@farebox/payment/migrate";
 import type { Child } from "../child.ts";
 import { type Databases, openDatabases } from "../databases/open-databases.ts";
 import { type Seeded, seed } from "../seed/seed.ts";
@@ -9,12 +10,12 @@ import { portOf } from "./service-ports.ts";
 import { type LaidPlan, layPlan, type StackPlan } from "./stack-plan.ts";
 import { type StackProcesses, stackProcesses } from "./stack-processes.ts";
 
-/** A whole installation on this machine: databases, billing, gateway and the demo upstream. */
+/** A whole installation on this machine: databases, billing, payment, gateway and the demo upstream. */
 export type Stack = AsyncDisposable & {
   readonly home: string;
   readonly dev: Omit<DevFile, "pids">;
   readonly databases: Databases;
-  /** The processes other than the databases, by name: `gateway`, `gateway2`, `billing`, `upstream`. */
+  /** The processes other than the databases, by name: `gateway`, `gateway2`, `billing`, `payment`. */
   readonly children: ReadonlyMap<string, Child>;
   /** Of every gateway, in the order of their names. */
   readonly gatewayUrls: readonly string[];
@@ -94,8 +95,13 @@ async function startAll(
   { isUpstreamGiven, signal }: StartRequest,
 ): Promise<Seeded> {
   await migrate(plan.databaseUrl);
+  if (plan.payment) await migratePayment(plan.payment.databaseUrl);
   signal?.throwIfAborted();
-  await Promise.all([...plan.billings, ...(isUpstreamGiven ? [] : ["upstream"])].map(start));
+  const providers = [
+    ...(isUpstreamGiven ? [] : ["upstream"]),
+    ...(plan.payment?.emulatorUrl ? ["stripeEmulator"] : []),
+  ];
+  await Promise.all([...plan.billings, ...providers].map(start));
   signal?.throwIfAborted();
   const [seeded] = await Promise.all([
     seed({
@@ -103,19 +109,22 @@ async function startAll(
       serviceToken: plan.secrets.serviceToken,
       keptIn: join(plan.home, "seed.json"),
     }),
-    ...plan.gateways.map(start),
+    ...[...plan.gateways, ...(plan.payment ? ["payment"] : [])].map(start),
   ]);
   return seeded;
 }
 
 function devOf(plan: LaidPlan, seeded: Seeded): Omit<DevFile, "pids"> {
-  const { ports, gateways, billings } = plan;
+  const { ports, gateways, billings, payment } = plan;
   return {
     gatewayUrl: `http://127.0.0.1:${portOf(ports, "gateway")}`,
     billingAddress: `127.0.0.1:${portOf(ports, "billing")}`,
+    paymentAddress: plan.paymentAddress,
+    paymentWebhookUrl: payment?.webhookUrl,
+    stripeEmulatorUrl: payment?.emulatorUrl,
     demoUpstreamUrl: plan.upstreamUrl,
     metricsUrls: Object.fromEntries(
-      [...gateways, ...billings].map((name) => [
+      [...gateways, ...billings, ...(payment ? ["payment"] : [])].map((name) => [
         name,
         `http://127.0.0.1:${portOf(ports, `${name}Ops`)}/metrics`,
       ]),

@@ -11,15 +11,32 @@ ${"failure" in call ? failedCall(call.failure) : chargedCall(call)}
 
   gateway   ${dev.gatewayUrl}      OpenAI and Anthropic SDKs: base URL ${dev.gatewayUrl}/v1 or ${dev.gatewayUrl}
   billing   ${dev.billingAddress}            gRPC with reflection
-  all else  ${stack.home}/dev.json
+${paymentLine(stack)}  all else  ${stack.home}/dev.json
 
 Make the next one:
 
   curl ${dev.gatewayUrl}/v1/chat/completions \\
     -H 'authorization: Bearer ${dev.demoApiKey}' -H 'content-type: application/json' \\
     -d '{"model": "${model}", "messages": [{"role": "user", "content": "Hello!"}]}'
-
+${topUp(stack)}
 Ctrl-C stops everything that was started here.`);
+}
+
+function paymentLine({ dev }: Stack): string {
+  if (dev.paymentAddress === undefined) return "";
+  const provider = dev.stripeEmulatorUrl === undefined ? "Stripe" : "Stripe emulator, play money";
+  return `  payment   ${dev.paymentAddress}            gRPC with reflection (${provider})\n`;
+}
+
+function topUp({ dev }: Stack): string {
+  if (dev.paymentAddress === undefined) return "";
+  return `
+Buy credit: open the payment_url of the answer${dev.stripeEmulatorUrl ? " and pay with card 4242 4242 4242 4242" : ""}.
+
+  curl ${dev.gatewayUrl}/farebox.billing.v1.BillingService/Recharge \\
+    -H 'authorization: Bearer ${dev.demoApiKey}' -H 'content-type: application/json' \\
+    -d '{"requestId": "top-up-1", "amount": {"amountNanos": "10000000000", "currencyCode": "USD"}}'
+`;
 }
 
 function chargedCall(call: FirstCall): string {

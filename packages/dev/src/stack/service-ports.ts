@@ -12,6 +12,10 @@ const defaults: ServicePorts = {
   gatewayOps: 9464,
   billingOps: 9465,
   upstream: 9466,
+  payment: 50052,
+  paymentOps: 9467,
+  paymentWebhook: 8082,
+  stripeEmulator: 9468,
 };
 
 // Where the search for the ports of a second gateway or billing begins.
@@ -23,6 +27,10 @@ const variables: Readonly<Record<string, string>> = {
   gatewayOps: "GATEWAY_OPS_PORT",
   billingOps: "BILLING_OPS_PORT",
   upstream: "DEMO_UPSTREAM_PORT",
+  payment: "PAYMENT_PORT",
+  paymentOps: "PAYMENT_OPS_PORT",
+  paymentWebhook: "PAYMENT_WEBHOOK_PORT",
+  stripeEmulator: "STRIPE_EMULATOR_PORT",
 };
 
 /** The names of `count` processes of a kind: `gateway`, `gateway2`, `gateway3`. */
@@ -30,25 +38,26 @@ export function serviceNames(kind: "gateway" | "billing", count: number): readon
   return Array.from({ length: count }, (_, at) => (at === 0 ? kind : `${kind}${at + 1}`));
 }
 
-/** Which processes need ports, and whether they are to keep off the well-known ones. */
+/** Which ports are needed, and whether they are to keep off the well-known ones. */
 export type PortsRequest = {
-  readonly services: readonly string[];
+  /** What each port is for: `gateway2`, `gateway2Ops`, `upstream`. */
+  readonly names: readonly string[];
   /** Random ports instead of the defaults and of those set in the environment: many stacks can then start at once. */
   readonly hasRandomPorts: boolean;
 };
 
 /**
- * Chooses the ports of the named processes: one set in the environment as it is, else the one of the last run, else the
+ * Chooses a port for each name: one set in the environment as it is, else the one of the last run, else the
  * default, giving way to the next that is free and that no other stack has chosen. They are kept in `file`, so that a
  * second start finds the same addresses.
  *
  * A port that was set and is taken is left to the process itself, which refuses to start and says so.
  */
 export async function choosePorts(file: string, request: PortsRequest): Promise<ServicePorts> {
-  const { services, hasRandomPorts } = request;
+  const { names, hasRandomPorts } = request;
   const kept: ServicePorts = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
   const chosen: Record<string, number> = {};
-  for (const name of [...services, ...services.map((service) => `${service}Ops`), "upstream"]) {
+  for (const name of names) {
     const set = hasRandomPorts ? 0 : Number(process.env[variables[name] ?? ""] || 0);
     if (set > 0) {
       chosen[name] = set;

@@ -6,7 +6,8 @@ import { portOf, type ServicePorts } from "./service-ports.ts";
 import type { StackSecrets } from "./stack-secrets.ts";
 
 const packages = fileURLToPath(new URL("../../..", import.meta.url));
-const host = "127.0.0.1";
+/** What everything of a stack listens on. */
+export const host = "127.0.0.1";
 
 /** What the processes of a stack are started with. */
 export type SpecsRequest = {
@@ -17,6 +18,8 @@ export type SpecsRequest = {
   readonly redisUrl: string;
   /** host:port of every billing process, joined by commas. */
   readonly billingAddress: string;
+  /** host:port; undefined without Payment. */
+  readonly paymentAddress?: string | undefined;
   readonly upstreamUrl: string;
   /** Whether a service starts again when one of its sources changes. */
   readonly isWatched?: boolean;
@@ -54,6 +57,7 @@ export function billingSpec(request: SpecsRequest, name: string): ChildSpec {
       SERVICE_TOKENS: secrets.serviceToken,
       API_KEY_PEPPER: secrets.apiKeyPepper,
       PAGE_TOKEN_SECRET: secrets.pageTokenSecret,
+      PAYMENT_ADDRESS: request.paymentAddress ?? "",
     },
   });
 }
@@ -71,6 +75,7 @@ export function gatewaySpec(request: SpecsRequest, name: string): ChildSpec {
       GATEWAY_PORT: String(portOf(ports, name)),
       GATEWAY_OPS_PORT: String(opsPort),
       BILLING_ADDRESS: request.billingAddress,
+      PAYMENT_ADDRESS: request.paymentAddress ?? "",
       REDIS_URL: request.redisUrl,
       SERVICE_TOKEN: secrets.serviceToken,
       API_KEY_PEPPER: secrets.apiKeyPepper,
@@ -87,7 +92,8 @@ type NodeProcess = {
   readonly env: Readonly<Record<string, string>>;
 };
 
-function nodeSpec({ home, env, isWatched }: SpecsRequest, node: NodeProcess): ChildSpec {
+/** A process of a stack: how it is started, where it logs, and when it is ready. */
+export function nodeSpec({ home, env, isWatched }: SpecsRequest, node: NodeProcess): ChildSpec {
   return {
     name: node.name,
     command: process.execPath,

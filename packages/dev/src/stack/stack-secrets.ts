@@ -10,6 +10,10 @@ export type StackSecrets = {
   readonly apiKeyPepper: string;
   /** Signs page tokens. */
   readonly pageTokenSecret: string;
+  /** The Stripe emulator's secret key. */
+  readonly emulatorKey: string;
+  /** Signs the Stripe emulator's webhooks. */
+  readonly emulatorWebhookSecret: string;
 };
 
 /** Reads the secrets of a home, making those that are missing. */
@@ -21,6 +25,8 @@ export function keepSecrets(file: string): StackSecrets {
     serviceToken: kept.serviceToken ?? newSecret(),
     apiKeyPepper: kept.apiKeyPepper ?? newSecret(),
     pageTokenSecret: kept.pageTokenSecret ?? newSecret(),
+    emulatorKey: kept.emulatorKey ?? `sk_test_${newSecret()}`,
+    emulatorWebhookSecret: kept.emulatorWebhookSecret ?? `whsec_${newSecret()}`,
   };
   writePrivately(file, secrets);
   return secrets;

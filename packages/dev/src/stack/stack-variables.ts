@@ -23,4 +23,9 @@ export const stackVariables = {
     parse: text,
     doc: "Port of the demo upstream; by default 9466 or the next free one.",
   },
+  stripeEmulatorPort: {
+    name: "STRIPE_EMULATOR_PORT",
+    parse: text,
+    doc: "Port of the Stripe emulator, which is started unless STRIPE_SECRET_KEY is set; by default 9468 or the next free one.",
+  },
 } as const satisfies EnvTable;
