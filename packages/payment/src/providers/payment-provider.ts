@@ -1,0 +1,97 @@
+import type { MethodKind, PayableKind } from "../domain/method-capabilities.ts";
+import type { Payment, PaymentReport } from "../domain/payment.ts";
+import type { Refund, RefundState } from "../domain/refund.ts";
+
+/**
+ * What came of asking a provider. REFUSED is final: it did not happen, and never will under this key. UNKNOWN says nothing:
+ * it may have happened, and is asked again under the same key.
+ */
+export type ProviderAnswer<T> =
+  | { readonly kind: "DONE"; readonly value: T }
+  | { readonly kind: "REFUSED"; readonly code: string; readonly message: string }
+  | { readonly kind: "UNKNOWN"; readonly cause: unknown };
+
+/** What a provider says of a refund. */
+export type RefundReport = {
+  readonly state: Extract<RefundState, "PENDING" | "SUCCEEDED" | "FAILED">;
+  readonly providerRefundId: string;
+  readonly failureReason: string;
+  /** The provider's id of the payment that it belongs to. */
+  readonly intentId: string;
+  /** Our own refund, when we asked for it; empty when it was made at the provider's. */
+  readonly refundId: string;
+  readonly minor: bigint;
+  readonly currencyCode: string;
+};
+
+/** What a provider says of a dispute. */
+export type DisputeReport = {
+  readonly id: string;
+  readonly intentId: string;
+  readonly minor: bigint;
+  readonly currencyCode: string;
+  readonly isWithdrawn: boolean;
+  readonly isReinstated: boolean;
+};
+
+/** What an object of the provider's belongs to: a payment of ours by its id, nothing of ours, or there is none. */
+export type ObjectOwner =
+  | { readonly kind: "PAYMENT"; readonly paymentId: string }
+  | { readonly kind: "FOREIGN" }
+  | { readonly kind: "MISSING" };
+
+/** A payment page as the provider lists it. */
+export type ListedPayment = {
+  readonly objectId: string;
+  readonly paymentId: string;
+  readonly report: PaymentReport;
+};
+
+/** An event as the provider tells or lists it. */
+export type ListedEvent = {
+  readonly eventId: string;
+  readonly type: string;
+  readonly objectId: string;
+  readonly apiVersion: string;
+};
+
+/** Who collects money. Every call has a deadline; none throws for what the provider or the network does. */
+export type PaymentProvider = {
+  readonly name: string;
+  /** Of its events: others are written for another version of this code. */
+  readonly apiVersion: string;
+  readonly isTest: boolean;
+  /** Begins to collect, under the payment's id as the key: asked again it answers the same. */
+  begin(payment: Payment, kinds: readonly PayableKind[]): Promise<ProviderAnswer<PaymentReport>>;
+  /** How a payment that was begun stands. */
+  read(payment: Payment): Promise<ProviderAnswer<PaymentReport>>;
+  /** Looks for a payment that may have been begun, by our id: for when keys are no longer remembered. */
+  find(payment: Payment): Promise<ProviderAnswer<PaymentReport | undefined>>;
+  /** Whose object this is, by its id. */
+  ownerOf(objectId: string): Promise<ProviderAnswer<ObjectOwner>>;
+  /** Pays back, under the refund's id as the key. */
+  refund(refund: Refund, payment: Payment): Promise<ProviderAnswer<RefundReport>>;
+  /** How a refund stands, by the provider's id. */
+  readRefund(providerRefundId: string): Promise<ProviderAnswer<RefundReport>>;
+  /** Looks for a refund that may have been made, by our id. */
+  findRefund(refund: Refund, payment: Payment): Promise<ProviderAnswer<RefundReport | undefined>>;
+  /** Every refund of a charge, by the charge's id. */
+  refundsOf(chargeId: string): Promise<ProviderAnswer<readonly RefundReport[]>>;
+  readDispute(disputeId: string): Promise<ProviderAnswer<DisputeReport>>;
+  /** What was begun at or after an instant, newest first, bounded. */
+  payments(sinceMs: number): Promise<ProviderAnswer<readonly ListedPayment[]>>;
+  /** What was told at or after an instant, whether or not it arrived, bounded. */
+  events(sinceMs: number): Promise<ProviderAnswer<readonly ListedEvent[]>>;
+  /** Reads a webhook. Throws WEBHOOK_FORGED when it is not signed by any secret, or not of the last five minutes. */
+  readWebhook(body: Buffer, signature: string): ListedEvent;
+};
+
+/** The kind that a provider's word stands for. */
+export function kindOf(word: string | undefined): MethodKind {
+  const kinds: Readonly<Record<string, MethodKind>> = {
+    card: "CARD",
+    alipay: "ALIPAY",
+    wechat_pay: "WECHAT_PAY",
+  };
+  return (word === undefined ? undefined : kinds[word]) ?? "UNSPECIFIED";
+}
