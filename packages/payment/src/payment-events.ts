@@ -12,6 +12,8 @@ export type PaymentEvents = {
   /** Something else arrived than was asked for, or Billing refused it: an alarm, a person decides. */
   paymentParked(payment: Payment, why: string): void;
   refundMoved(refund: Refund): void;
+  /** A refund that nobody waits for went no further; it is tried again. */
+  refundPutOff(error: unknown): void;
   disputeMoved(dispute: Dispute): void;
   /** An event that nobody can place: an alarm. */
   eventParked(event: Pick<ProviderEvent, "eventId" | "type" | "objectId">, why: string): void;
@@ -43,6 +45,7 @@ export function createPaymentEvents(deps: {
       const ids = { refundId: `rfd_${id}`, paymentId: `pay_${paymentId}` };
       log.info({ event: "refund.moved", ...ids, state, origin, told, amount: String(amount) });
     },
+    refundPutOff: (err) => log.warn({ event: "refund.put_off", err }),
     disputeMoved: ({ id, paymentId, isReinstated, told, amount }) => {
       meters.disputes.inc({ told: told.toLowerCase() });
       const facts = { disputeId: id, paymentId: `pay_${paymentId}`, isReinstated, told };

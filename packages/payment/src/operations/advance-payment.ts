@@ -1,0 +1,113 @@
+import { AppError } from "@farebox/kit/app-error";
+import { kindsFor } from "../domain/method-capabilities.ts";
+import { type Payment, type PaymentReport, retryDelayMs } from "../domain/payment.ts";
+import type { ProviderAnswer } from "../providers/payment-provider.ts";
+import {
+  applyReport,
+  markRefused,
+  markUnknown,
+  postponePayment,
+  readPayment,
+} from "../store/payment-store.ts";
+import type { PaymentDeps } from "./payment-deps.ts";
+import { tellBilling } from "./tell-billing.ts";
+
+/** Stripe forgets idempotency keys after 24 hours; from an hour before, a payment is looked for instead of begun again. */
+const keyMsMax = 23 * 3_600_000;
+
+/**
+ * Does the next thing for a payment: asks the provider how it stands, or begins it, notes what was said, and tells Billing
+ * how it ended. The webhook, the page that the payer returns to, the reconciler and the janitor all call this; any number
+ * of times, side by side and in any order.
+ *
+ * Answers the payment as it then stands, and whether the provider spoke. Errors: PAYMENT_NOT_FOUND, UNAVAILABLE.
+ */
+export async function advancePayment(
+  deps: PaymentDeps,
+  id: string,
+): Promise<{ readonly payment: Payment; readonly hasSpoken: boolean }> {
+  const before = await requirePayment(deps, id);
+  const hasSpoken = before.isTold ? true : await hearProvider(deps, before);
+  const after = await requirePayment(deps, id);
+  if (!isOver(after) || after.isTold) return { payment: after, hasSpoken };
+  await tellBilling(deps, after);
+  return { payment: await requirePayment(deps, id), hasSpoken };
+}
+
+/** As `advancePayment`, also for one that has ended: money may have arrived after all. */
+export async function reopenPayment(deps: PaymentDeps, id: string): Promise<void> {
+  const payment = await requirePayment(deps, id);
+  const mayStillBePaid = payment.state === "EXPIRED" || payment.state === "FAILED";
+  if (payment.isTold && mayStillBePaid) await hearProvider(deps, payment);
+  await advancePayment(deps, id);
+}
+
+/** Asks the provider. Answers whether it said anything. */
+async function hearProvider(deps: PaymentDeps, payment: Payment): Promise<boolean> {
+  if (payment.state === "PAID" || payment.state === "PARKED") return true;
+  const nowMs = deps.clock.nowMs();
+  const answer = await askProvider(deps, payment, nowMs);
+  switch (answer.kind) {
+    case "DONE":
+      await note(deps, payment, answer.value, nowMs);
+      return true;
+    case "REFUSED":
+      if (payment.sessionId === "") {
+        await markRefused(deps.pool, payment, answer.code, nowMs);
+        return true;
+      }
+      // It was begun and is not there any more: nobody can say whether it was paid.
+      await postponePayment(deps.pool, payment, nowMs + retryDelayMs(payment.attempts));
+      deps.events.paymentParked(payment, answer.code);
+      return false;
+    case "UNKNOWN":
+      deps.events.providerSilent("payment", answer.cause);
+      await markUnknown(deps.pool, payment, nowMs + retryDelayMs(payment.attempts));
+      return false;
+  }
+}
+
+async function askProvider(
+  { provider, kinds }: PaymentDeps,
+  payment: Payment,
+  nowMs: number,
+): Promise<ProviderAnswer<PaymentReport>> {
+  if (payment.sessionId !== "") return provider.read(payment);
+  if (nowMs - payment.createTimeMs < keyMsMax) {
+    const able = kindsFor(kinds, payment.method, payment.currencyCode);
+    return provider.begin(payment, able);
+  }
+  const found = await provider.find(payment);
+  if (found.kind !== "DONE") return found;
+  if (found.value !== undefined) return { kind: "DONE", value: found.value };
+  return { kind: "REFUSED", code: "never_begun", message: "The provider knows no such payment." };
+}
+
+async function note(
+  deps: PaymentDeps,
+  payment: Payment,
+  report: PaymentReport,
+  nowMs: number,
+): Promise<void> {
+  const isWaiting = report.state === "PENDING";
+  await applyReport(deps.pool, payment, report, {
+    nowMs,
+    dueMs: isWaiting ? nextLookMs(payment, nowMs) : nowMs,
+  });
+}
+
+/** A webhook usually says so first; should it be lost, looks come ever later with the age of the payment. */
+function nextLookMs(payment: Payment, nowMs: number): number {
+  const ageMs = nowMs - payment.createTimeMs;
+  return nowMs + Math.min(3_600_000, Math.max(15_000, ageMs / 2));
+}
+
+function isOver({ state }: Payment): boolean {
+  return state === "PAID" || state === "PARKED" || state === "EXPIRED" || state === "FAILED";
+}
+
+async function requirePayment(deps: PaymentDeps, id: string): Promise<Payment> {
+  const payment = await readPayment(deps.pool, { id });
+  if (payment === undefined) throw new AppError("PAYMENT_NOT_FOUND");
+  return payment;
+}

@@ -1,0 +1,67 @@
+import { AppError } from "@farebox/kit/app-error";
+import { newUuid } from "@farebox/kit/ids";
+import { formatNanos } from "@farebox/kit/money";
+import { isDuplicate } from "@farebox/kit/mysql";
+import { kindsFor } from "../domain/method-capabilities.ts";
+import { payableRange, toMinor } from "../domain/minor-units.ts";
+import { isSameOrder, type Payment, type PaymentOrder } from "../domain/payment.ts";
+import { insertPayment, readPayment } from "../store/payment-store.ts";
+import { advancePayment } from "./advance-payment.ts";
+import type { PaymentDeps } from "./payment-deps.ts";
+
+/**
+ * Begins to collect the money of an order. The intent is kept before the provider is asked, under a key of ours, so that
+ * whatever dies in between, there is one payment for an order. Asked again with the same content it answers the payment as
+ * it stands.
+ *
+ * Errors: AMOUNT_NOT_PAYABLE, PAYMENT_METHOD_UNSUITABLE, REQUEST_ID_REUSED for other content, PAYMENT_UNAVAILABLE when the
+ * provider did not say what became of it (ask again).
+ */
+export async function createPayment(deps: PaymentDeps, order: PaymentOrder): Promise<Payment> {
+  const known = await readPayment(deps.pool, { orderId: order.orderId });
+  const payment = known ?? (await insertNew(deps, order));
+  if (!isSameOrder(payment, order)) throw new AppError("REQUEST_ID_REUSED");
+  const isBegun = payment.state !== "CREATED" && payment.state !== "UNKNOWN";
+  if (isBegun) return payment;
+  const { payment: advanced, hasSpoken } = await advancePayment(deps, payment.id);
+  if (!hasSpoken) throw new AppError("PAYMENT_UNAVAILABLE", undefined, { retryAfterMs: 1000 });
+  return advanced;
+}
+
+async function insertNew(deps: PaymentDeps, order: PaymentOrder): Promise<Payment> {
+  const minor = requirePayable(order);
+  requireKind(deps, order);
+  const payment: Payment = {
+    ...order,
+    id: newUuid().toString("hex"),
+    state: "CREATED",
+    minor,
+    paidMethod: "UNSPECIFIED",
+    ...{ sessionId: "", intentId: "", isTest: deps.provider.isTest, paymentUrl: "" },
+    ...{ declineCode: "", arrived: undefined, arrivedCurrency: "", isTold: false, attempts: 0 },
+    createTimeMs: deps.clock.nowMs(),
+    paidTimeMs: undefined,
+  };
+  try {
+    await insertPayment(deps.pool, payment);
+    return payment;
+  } catch (error) {
+    if (!isDuplicate(error)) throw error;
+    const other = await readPayment(deps.pool, { orderId: order.orderId });
+    if (other === undefined) throw error;
+    return other;
+  }
+}
+
+function requirePayable({ amount, currencyCode }: PaymentOrder): bigint {
+  const { min, max } = payableRange(currencyCode);
+  const minor = toMinor(amount, currencyCode);
+  if (minor !== undefined && amount >= min && amount <= max) return minor;
+  const metadata = { field: "amount", minimum: formatNanos(min), maximum: formatNanos(max) };
+  throw new AppError("AMOUNT_NOT_PAYABLE", undefined, { metadata });
+}
+
+function requireKind({ kinds }: PaymentDeps, { method, currencyCode }: PaymentOrder): void {
+  if (kindsFor(kinds, method, currencyCode).length > 0) return;
+  throw new AppError("PAYMENT_METHOD_UNSUITABLE", undefined, { metadata: { field: "method" } });
+}

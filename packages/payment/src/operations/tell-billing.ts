@@ -1,0 +1,68 @@
+import { AppError } from "@farebox/kit/app-error";
+import type { Payment } from "../domain/payment.ts";
+import { retryDelayMs } from "../domain/payment.ts";
+import { markTold, postponePayment } from "../store/payment-store.ts";
+import type { PaymentDeps } from "./payment-deps.ts";
+
+/**
+ * Tells Billing how a payment ended, which credits the order or ends it, and is the only way that anything is credited. Any
+ * number of times: Billing credits an order once. While Billing does not answer it is put off, and done later.
+ */
+export async function tellBilling(deps: PaymentDeps, payment: Payment): Promise<void> {
+  const paymentId = `pay_${payment.id}`;
+  const ids = { paymentOrderId: payment.orderId, paymentId };
+  try {
+    switch (payment.state) {
+      case "PAID":
+        await deps.billing.confirmRecharge({ ...ids, amount: moneyOf(payment) });
+        break;
+      case "PARKED":
+        // Billing keeps what arrived with the order, for the person who decides.
+        await deps.billing.confirmRecharge({ ...ids, amount: moneyOf(payment) });
+        break;
+      case "EXPIRED":
+      case "FAILED":
+        await deps.billing.cancelRecharge(ids);
+        break;
+      default:
+        return;
+    }
+  } catch (error) {
+    if (!isRefusal(error)) {
+      await postponePayment(
+        deps.pool,
+        payment,
+        deps.clock.nowMs() + retryDelayMs(payment.attempts),
+      );
+      return;
+    }
+    // Nothing was collected for a payment that ended without money: an order that ended otherwise is none of its business.
+    const hasMoney = payment.state === "PAID" || payment.state === "PARKED";
+    if (hasMoney) deps.events.paymentParked(payment, error.reason);
+  }
+  await markTold(deps.pool, payment);
+  deps.events.paymentMoved(payment);
+}
+
+/** What arrived. */
+function moneyOf(payment: Payment) {
+  const { amount, currencyCode, arrived, arrivedCurrency } = payment;
+  if (arrived === undefined) return { amountNanos: amount, currencyCode };
+  return { amountNanos: arrived, currencyCode: arrivedCurrency };
+}
+
+/** An answer for good. Everything else may be another one the next time. */
+export function isRefusal(error: unknown): error is AppError {
+  return error instanceof AppError && !passing.has(error.reason);
+}
+
+const passing: ReadonlySet<string> = new Set([
+  "UNAVAILABLE",
+  "DEADLINE_EXCEEDED",
+  "CANCELLED",
+  "INTERNAL",
+  "UNAUTHENTICATED",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "PAYMENT_UNAVAILABLE",
+]);

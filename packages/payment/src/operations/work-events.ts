@@ -1,0 +1,111 @@
+import { AppError } from "@farebox/kit/app-error";
+import { retryDelayMs } from "../domain/payment.ts";
+import {
+  claimEvents,
+  type EventState,
+  moveEvent,
+  type ProviderEvent,
+} from "../store/event-store.ts";
+import { readPayment } from "../store/payment-store.ts";
+import { adoptRefund } from "./adopt-refund.ts";
+import { advanceDispute } from "./advance-dispute.ts";
+import { reopenPayment } from "./advance-payment.ts";
+import type { PaymentDeps } from "./payment-deps.ts";
+import { isRefusal } from "./tell-billing.ts";
+
+const batchMax = 20;
+const batchesMax = 50;
+const claimMs = 60_000;
+/** After about a day of trying a person must look. */
+const attemptsMax = 32;
+
+/**
+ * Works on what providers told, oldest first, until nothing is due: each event is only a hint, and its object is read anew.
+ * What cannot be placed is parked with an alarm, never dropped. Safe in any number of processes at once.
+ */
+export async function workEvents(deps: PaymentDeps, signal: AbortSignal): Promise<void> {
+  for (let batch = 0; batch < batchesMax && !signal.aborted; batch += 1) {
+    const nowMs = deps.clock.nowMs();
+    const bounds = { nowMs, untilMs: nowMs + claimMs, limit: batchMax };
+    const events = await claimEvents(deps.pool, bounds);
+    if (events.length === 0) return;
+    for (const event of events) {
+      if (signal.aborted) return;
+      await workOn(deps, event);
+    }
+  }
+}
+
+async function workOn(deps: PaymentDeps, event: ProviderEvent): Promise<void> {
+  try {
+    const { state, reason } = await judge(deps, event);
+    if (state === "PARKED") deps.events.eventParked(event, reason);
+    await moveEvent(deps.pool, event, { state, reason });
+  } catch (error) {
+    const reason = error instanceof AppError ? error.reason : "INTERNAL";
+    const isLast = isRefusal(error) || event.attempts + 1 >= attemptsMax;
+    if (isLast) deps.events.eventParked(event, reason);
+    const dueMs = deps.clock.nowMs() + retryDelayMs(event.attempts);
+    await moveEvent(
+      deps.pool,
+      event,
+      isLast ? { state: "PARKED", reason } : { state: "PENDING", reason, dueMs },
+    );
+  }
+}
+
+type Judgement = { readonly state: EventState; readonly reason: string };
+const done: Judgement = { state: "DONE", reason: "" };
+const unknown: Judgement = { state: "PARKED", reason: "unknown object" };
+
+async function judge(deps: PaymentDeps, event: ProviderEvent): Promise<Judgement> {
+  if (event.apiVersion !== deps.provider.apiVersion) {
+    return { state: "PARKED", reason: `written in API version ${event.apiVersion || "unknown"}` };
+  }
+  const { type, objectId } = event;
+  if (type.startsWith("charge.dispute.")) {
+    return (await advanceDispute(deps, objectId)) ? done : unknown;
+  }
+  if (type === "charge.refunded") return judgeRefunds(deps, objectId);
+  if (type.startsWith("refund.")) {
+    const answer = await deps.provider.readRefund(objectId);
+    if (answer.kind === "UNKNOWN") throw new AppError("PAYMENT_UNAVAILABLE");
+    return answer.kind === "DONE" && (await adoptRefund(deps, answer.value)) ? done : unknown;
+  }
+  if (/^(checkout\.session|payment_intent)\./.test(type)) return judgePayment(deps, objectId);
+  return { state: "IGNORED", reason: "nothing is done for events of this type" };
+}
+
+async function judgeRefunds(deps: PaymentDeps, chargeId: string): Promise<Judgement> {
+  const answer = await deps.provider.refundsOf(chargeId);
+  if (answer.kind === "UNKNOWN") throw new AppError("PAYMENT_UNAVAILABLE");
+  if (answer.kind === "REFUSED") return unknown;
+  for (const report of answer.value) {
+    if (!(await adoptRefund(deps, report))) return unknown;
+  }
+  return done;
+}
+
+async function judgePayment(deps: PaymentDeps, objectId: string): Promise<Judgement> {
+  const key = objectId.startsWith("cs_") ? { sessionId: objectId } : { intentId: objectId };
+  const known = await readPayment(deps.pool, key);
+  const paymentId = known?.id ?? (await ownerOf(deps, objectId));
+  if (paymentId === "FOREIGN") {
+    return { state: "IGNORED", reason: "an object of this Stripe account that is not Farebox's" };
+  }
+  if (paymentId === undefined || !(await readPayment(deps.pool, { id: paymentId }))) return unknown;
+  await reopenPayment(deps, paymentId);
+  const after = await readPayment(deps.pool, { id: paymentId });
+  // The event says that something came to pass: until Billing knows, it is not done.
+  const isSettled = after?.state !== "UNKNOWN" && after?.state !== "CREATED";
+  const isKnown = after?.state !== "PAID" || after.isTold;
+  if (!isSettled || !isKnown) throw new AppError("UNAVAILABLE");
+  return done;
+}
+
+async function ownerOf(deps: PaymentDeps, objectId: string): Promise<string | undefined> {
+  const answer = await deps.provider.ownerOf(objectId);
+  if (answer.kind === "UNKNOWN") throw new AppError("PAYMENT_UNAVAILABLE");
+  if (answer.kind === "REFUSED" || answer.value.kind === "MISSING") return undefined;
+  return answer.value.kind === "FOREIGN" ? "FOREIGN" : answer.value.paymentId;
+}
