@@ -22,7 +22,8 @@ export type MethodCapabilities = {
   readonly currencyCodes: readonly string[];
 };
 
-const walletCurrencies = ["CNY", "USD", "EUR", "GBP", "HKD", "JPY", "SGD", "AUD", "CAD", "NZD"];
+const alipayCurrencies = "CNY AUD CAD EUR GBP HKD JPY NZD SGD USD MYR".split(" ");
+const wechatCurrencies = "CNY AUD CAD EUR GBP HKD JPY SGD USD DKK NOK SEK CHF".split(" ");
 
 /** Source: Stripe's documentation of payment methods (docs.stripe.com/payments/alipay, /wechat-pay, /refunds), November 2026. */
 export const methodCapabilities: Readonly<Record<PayableKind, MethodCapabilities>> = {
@@ -36,13 +37,13 @@ export const methodCapabilities: Readonly<Record<PayableKind, MethodCapabilities
     kind: "ALIPAY",
     ...{ offSession: false, disputable: false, asynchronous: true },
     refundableDays: 90,
-    currencyCodes: walletCurrencies,
+    currencyCodes: alipayCurrencies,
   },
   wechat_pay: {
     kind: "WECHAT_PAY",
     ...{ offSession: false, disputable: false, asynchronous: true },
     refundableDays: 180,
-    currencyCodes: walletCurrencies,
+    currencyCodes: wechatCurrencies,
   },
 };
 

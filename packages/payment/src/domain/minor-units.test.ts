@@ -13,7 +13,7 @@ for (const [currency, nanos, minor] of [
   ["KWD", 5n * unit + unit / 100n, 5010n],
   ["UGX", 500n * unit, 50_000n],
   ["ISK", 5n * unit, 500n],
-  ["HUF", 10n * unit, 1000n],
+  ["HUF", 10n * unit + unit / 2n, 1050n],
   ["TWD", 800n * unit, 80_000n],
 ] as const) {
   test(`${nanos} nanos of ${currency} are ${minor} of the provider's units`, () => {

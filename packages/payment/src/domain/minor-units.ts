@@ -6,9 +6,9 @@ type CurrencyUnits = { readonly digits: number; readonly step?: bigint };
 // Source: docs.stripe.com/currencies, "Zero-decimal", "Three-decimal" and "Special cases", November 2026.
 const zeroDecimal = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split(" ");
 const threeDecimal = "BHD JOD KWD OMR TND".split(" ");
-const wholeUnits = "ISK UGX HUF TWD".split(" ");
+const wholeUnits = ["ISK", "UGX"];
 
-/** How a currency is counted: ISK and UGX by two digits that must be zero, HUF and TWD likewise; three digits by tens. */
+/** How a currency is counted: ISK and UGX by two digits that must be zero, those of three digits by tens. */
 function unitsOf(currencyCode: string): CurrencyUnits {
   if (zeroDecimal.includes(currencyCode)) return { digits: 0 };
   if (threeDecimal.includes(currencyCode)) return { digits: 3, step: 10n };
@@ -19,7 +19,7 @@ function unitsOf(currencyCode: string): CurrencyUnits {
 /** The provider's own limit of digits: eight. */
 const minorMax = 99_999_999n;
 
-/** The least and the most that can be paid at once, in nanos: half a unit's worth of a dollar differs by currency, and the provider says so. */
+/** The least and the most that can be written as a payment, in nanos; the provider's own least is higher, and it says so. */
 export function payableRange(currencyCode: string): { readonly min: Nanos; readonly max: Nanos } {
   const { step = 1n } = unitsOf(currencyCode);
   return {

@@ -127,7 +127,7 @@ function sessionParams(
     client_reference_id: payment.orderId,
     metadata,
     payment_intent_data: { metadata },
-    payment_method_types: [...kinds],
+    allowed_payment_method_types: [...kinds],
     ...(kinds.includes("wechat_pay")
       ? { payment_method_options: { wechat_pay: { client: "web" as const } } }
       : {}),
@@ -226,11 +226,13 @@ export const eventTypes = [
   "checkout.session.expired",
   "payment_intent.succeeded",
   "payment_intent.payment_failed",
+  "payment_intent.canceled",
   "charge.refunded",
   "refund.created",
   "refund.updated",
   "refund.failed",
   "charge.dispute.created",
+  "charge.dispute.updated",
   "charge.dispute.funds_withdrawn",
   "charge.dispute.funds_reinstated",
   "charge.dispute.closed",
@@ -250,11 +252,11 @@ function verified(
 }
 
 function listedEvent(event: Stripe.Event): ListedEvent {
-  const object: { readonly id?: unknown } = event.data.object;
+  const object: object = event.data.object;
   return {
     eventId: event.id,
     type: event.type,
-    objectId: typeof object.id === "string" ? object.id : "",
+    objectId: "id" in object && typeof object.id === "string" ? object.id : "",
     apiVersion: event.api_version ?? "",
   };
 }

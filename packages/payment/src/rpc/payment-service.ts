@@ -1,0 +1,111 @@
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { AppError, fieldError } from "@farebox/kit/app-error";
+import { actsForAnyAccount, type RpcImpl } from "@farebox/kit/rpc-context";
+import { PaymentState } from "@farebox/proto/farebox/payment/v1/payment";
+import type { PaymentService } from "@farebox/proto/farebox/payment/v1/payment_service";
+import { kindsFor, methodCapabilities, payableKinds } from "../domain/method-capabilities.ts";
+import { type Payment, paymentStates } from "../domain/payment.ts";
+import { advancePayment, reopenPayment } from "../operations/advance-payment.ts";
+import { createPayment } from "../operations/create-payment.ts";
+import type { PaymentDeps } from "../operations/payment-deps.ts";
+import {
+  getPayment,
+  pageOfPayments,
+  pageOfRefunds,
+  type ReadDeps,
+  readTotals,
+} from "../operations/read-payments.ts";
+import { refundPayment } from "../operations/refund-payment.ts";
+import {
+  fromId,
+  fromMethod,
+  toProtoCapabilities,
+  toProtoPayment,
+  toProtoRefund,
+} from "./convert-payment.ts";
+
+export type PaymentServiceDeps = PaymentDeps & ReadDeps;
+
+/** `PaymentService`, but for saved methods and automatic recharges. */
+export function paymentService(deps: PaymentServiceDeps): Partial<RpcImpl<typeof PaymentService>> {
+  return { ...payments(deps), ...refunds(deps) };
+}
+
+function payments(deps: PaymentServiceDeps) {
+  const answer = async (payment: Payment) =>
+    toProtoPayment(payment, await readTotals(deps.pool, payment.id));
+  return {
+    createPayment: async (req) => {
+      if (req.paymentMethodId !== "") throw new AppError("PAYMENT_METHOD_NOT_FOUND");
+      if (req.amount === undefined) throw fieldError("amount", "is missing");
+      const { paymentOrderId: orderId, accountId, subject, clientIp, returnUrl, amount } = req;
+      if (amount.currencyCode === "") throw fieldError("amount.currency_code", "is missing");
+      if (amount.amountNanos <= 0n) throw fieldError("amount.amount_nanos", "must be above zero");
+      const payment = await createPayment(deps, {
+        ...{ orderId, accountId, subject, clientIp, returnUrl },
+        amount: amount.amountNanos,
+        currencyCode: amount.currencyCode,
+        method: fromMethod(req.method),
+        expireTimeMs: req.expireTime === undefined ? undefined : timestampMs(req.expireTime),
+      });
+      return { payment: await answer(payment), paymentUrl: payment.paymentUrl };
+    },
+    getPayment: async ({ paymentId, accountId }) => {
+      const id = fromId("pay", paymentId, "payment_id");
+      return { payment: await answer(await getPayment(deps.pool, { id, accountId })) };
+    },
+    listPayments: async ({ accountId, paymentOrderId: orderId, state, ...page }) => {
+      const word = paymentStates.find((it) => PaymentState[it] === state);
+      const filter = { accountId, orderId, state: word };
+      const { rows, nextPageToken } = await pageOfPayments(deps, filter, page);
+      return { payments: await Promise.all(rows.map(answer)), nextPageToken };
+    },
+    refreshPayment: async ({ paymentId, accountId }) => {
+      const id = fromId("pay", paymentId, "payment_id");
+      await getPayment(deps.pool, { id, accountId });
+      await reopenPayment(deps, id);
+      const { payment, hasSpoken } = await advancePayment(deps, id);
+      if (!hasSpoken) throw new AppError("PAYMENT_UNAVAILABLE", undefined, { retryAfterMs: 1000 });
+      return { payment: await answer(payment) };
+    },
+    listPaymentMethodKinds: async ({ currencyCode }) => {
+      const able =
+        currencyCode === "" ? deps.kinds : kindsFor(deps.kinds, "UNSPECIFIED", currencyCode);
+      const kinds = payableKinds.filter((name) => able.includes(name));
+      return {
+        kinds: kinds.map((name) => toProtoCapabilities(methodCapabilities[name])),
+        isTest: deps.provider.isTest,
+      };
+    },
+  } satisfies Partial<RpcImpl<typeof PaymentService>>;
+}
+
+function refunds(deps: PaymentServiceDeps) {
+  return {
+    refundPayment: async (req, { caller }) => {
+      if (req.allowDebt && !actsForAnyAccount(caller)) {
+        throw new AppError("PERMISSION_DENIED", undefined, {
+          metadata: { scope: "ADMIN", field: "allow_debt" },
+        });
+      }
+      const { requestId, accountId, allowDebt, amount: money } = req;
+      if (money !== undefined && money.amountNanos <= 0n) {
+        throw fieldError("amount.amount_nanos", "must be above zero");
+      }
+      const amount = money && { nanos: money.amountNanos, currencyCode: money.currencyCode };
+      const paymentId = fromId("pay", req.paymentId, "payment_id");
+      const refund = await refundPayment(deps, {
+        ...{ requestId, paymentId, accountId, amount, allowDebt },
+      });
+      return { refund: toProtoRefund(refund) };
+    },
+    listRefunds: async ({ accountId, paymentId, ...page }) => {
+      const filter = {
+        accountId,
+        paymentId: paymentId === "" ? "" : fromId("pay", paymentId, "payment_id"),
+      };
+      const { rows, nextPageToken } = await pageOfRefunds(deps, filter, page);
+      return { refunds: rows.map(toProtoRefund), nextPageToken };
+    },
+  } satisfies Partial<RpcImpl<typeof PaymentService>>;
+}
