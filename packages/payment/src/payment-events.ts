@@ -2,9 +2,9 @@ import type { Logger } from "@farebox/kit/logger";
 import type { Metrics } from "@farebox/kit/metrics";
 import type { Dispute } from "./domain/dispute.ts";
 import type { Payment } from "./domain/payment.ts";
+import type { ProviderEvent } from "./domain/provider-event.ts";
 import type { Refund } from "./domain/refund.ts";
 import type { Difference } from "./store/difference-store.ts";
-import type { ProviderEvent } from "./store/event-store.ts";
 
 /** What happens to money that is collected. Nothing here holds a key, a card or what a provider wrote for people. */
 export type PaymentEvents = {

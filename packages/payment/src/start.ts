@@ -27,7 +27,7 @@ import { paymentOperationsService } from "./rpc/payment-operations-service.ts";
 import { paymentService } from "./rpc/payment-service.ts";
 
 /** A payment process that serves. */
-export type PaymentProcess = AsyncDisposable & {
+export type PaymentServer = AsyncDisposable & {
   /** Of its gRPC. */
   readonly port: number;
   /** Of webhooks and the return page. */
@@ -40,7 +40,7 @@ export type PaymentProcess = AsyncDisposable & {
  * Starts one payment process: opens MySQL, refuses to run where a crash could lose what was promised, and serves. Several
  * may run side by side on one schema. Disposing it lets calls in flight finish, then closes everything.
  */
-export async function startPayment(config: PaymentConfig, log: Logger): Promise<PaymentProcess> {
+export async function startPayment(config: PaymentConfig, log: Logger): Promise<PaymentServer> {
   await using stack = new AsyncDisposableStack();
   const metrics = createMetrics({ processMetrics: true });
   const { deps, accounts } = await openDeps(stack, config, log, metrics);

@@ -3,10 +3,11 @@ import type { Nanos } from "@farebox/kit/money";
 import type { Pool } from "@farebox/kit/mysql";
 import type { PageTokens } from "@farebox/kit/page-token";
 import type { Payment, PaymentState } from "../domain/payment.ts";
+import type { EventState, ProviderEvent } from "../domain/provider-event.ts";
 import type { Refund } from "../domain/refund.ts";
 import { type Difference, listDifferences } from "../store/difference-store.ts";
 import { sumDisputes } from "../store/dispute-store.ts";
-import { type EventState, listEvents, type ProviderEvent } from "../store/event-store.ts";
+import { listEvents } from "../store/event-store.ts";
 import { listPayments, readPayment } from "../store/payment-store.ts";
 import { listRefunds, sumRefunds } from "../store/refund-store.ts";
 

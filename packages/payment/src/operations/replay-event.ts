@@ -1,4 +1,5 @@
-import { type ProviderEvent, readEvent, unparkEvent } from "../store/event-store.ts";
+import type { ProviderEvent } from "../domain/provider-event.ts";
+import { readEvent, unparkEvent } from "../store/event-store.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
 import { workEvents } from "./work-events.ts";
 

@@ -1,11 +1,7 @@
 import { AppError } from "@farebox/kit/app-error";
 import { retryDelayMs } from "../domain/payment.ts";
-import {
-  claimEvents,
-  type EventState,
-  moveEvent,
-  type ProviderEvent,
-} from "../store/event-store.ts";
+import type { EventState, ProviderEvent } from "../domain/provider-event.ts";
+import { claimEvents, moveEvent } from "../store/event-store.ts";
 import { readPayment } from "../store/payment-store.ts";
 import { adoptRefund } from "./adopt-refund.ts";
 import { advanceDispute } from "./advance-dispute.ts";

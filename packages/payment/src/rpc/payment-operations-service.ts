@@ -5,11 +5,11 @@ import {
   PaymentEventState,
   type PaymentOperationsService,
 } from "@farebox/proto/farebox/payment/v1/payment_operations_service";
+import { eventStates, type ProviderEvent } from "../domain/provider-event.ts";
 import type { PaymentDeps } from "../operations/payment-deps.ts";
 import { pageOfDifferences, pageOfEvents, type ReadDeps } from "../operations/read-payments.ts";
 import { reconcile } from "../operations/reconcile.ts";
 import { replayEvent } from "../operations/replay-event.ts";
-import { eventStates, type ProviderEvent } from "../store/event-store.ts";
 
 const reconciledMs = 30 * 86_400_000;
 

@@ -1,29 +1,11 @@
 import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
+import {
+  type EventState,
+  eventStates,
+  type HeardEvent,
+  type ProviderEvent,
+} from "../domain/provider-event.ts";
 import { oneOf, type Queryable, readTime, toTime } from "./column-values.ts";
-
-export const eventStates = ["PENDING", "DONE", "IGNORED", "PARKED"] as const;
-export type EventState = (typeof eventStates)[number];
-
-/** Something that a provider told us. */
-export type ProviderEvent = {
-  readonly provider: string;
-  readonly eventId: string;
-  /** Grows with every event that arrives. */
-  readonly sequence: bigint;
-  readonly type: string;
-  readonly objectId: string;
-  readonly apiVersion: string;
-  readonly state: EventState;
-  readonly attempts: number;
-  readonly reason: string;
-  readonly createTimeMs: number;
-};
-
-/** An event as it arrives. */
-export type HeardEvent = Pick<
-  ProviderEvent,
-  "provider" | "eventId" | "type" | "objectId" | "apiVersion"
->;
 
 /** Keeps an event, to be worked on at once. One that is known already changes nothing. */
 export async function insertEvent(db: Queryable, event: HeardEvent, nowMs: number): Promise<void> {

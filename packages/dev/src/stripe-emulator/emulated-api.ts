@@ -1,0 +1,104 @@
+import type Stripe from "stripe";
+import { createSession } from "./create-session.ts";
+import type { EmulatedState } from "./emulated-state.ts";
+import { expandObject } from "./expand-object.ts";
+import type { KeptAnswer } from "./idempotent.ts";
+import { type ListParams, listObjects } from "./list-objects.ts";
+import { noSuch, StripeFault } from "./stripe-fault.ts";
+import type { Till } from "./till.ts";
+
+type Params = Readonly<Record<string, any>>;
+
+/** Answers one call of the API: its method, its path below `/v1`, its parameters. Throws a StripeFault before the work begins. */
+export type EmulatedApi = (method: string, path: string, params: Params) => KeptAnswer;
+
+/** The calls that are emulated, on a state. */
+export function createEmulatedApi(
+  state: EmulatedState,
+  till: Till,
+  publicUrl: () => string,
+): EmulatedApi {
+  const readable: Readonly<Record<string, [string, ReadonlyMap<string, Kept>]>> = {
+    "checkout/sessions": ["checkout.session", state.sessions],
+    payment_intents: ["payment_intent", state.intents],
+    charges: ["charge", state.charges],
+    refunds: ["refund", state.refunds],
+    disputes: ["dispute", state.disputes],
+    events: ["event", state.events],
+  };
+  const answerGet = (path: string, params: Params): object => {
+    const paths = expansions(params);
+    for (const [name, [kind, objects]] of Object.entries(readable)) {
+      if (path === name) return list(state, name, objects, params);
+      if (!path.startsWith(`${name}/`)) continue;
+      const id = path.slice(name.length + 1);
+      const found = objects.get(id);
+      if (found === undefined) throw noSuch(kind, id);
+      return expandObject(state, found, paths);
+    }
+    throw unknownPath(path);
+  };
+  const answerPost = (path: string, params: Params): object => {
+    if (path === "checkout/sessions") {
+      return expandObject(state, createSession(state, params, publicUrl()), expansions(params));
+    }
+    if (path === "refunds") return till.refund(params);
+    const expired = /^checkout\/sessions\/([^/]+)\/expire$/.exec(path)?.[1];
+    if (expired !== undefined) return till.expire(expired);
+    throw unknownPath(path);
+  };
+  return (method, path, params) => {
+    till.expireDue();
+    if (method === "GET") return { status: 200, body: answerGet(path, params) };
+    if (method === "POST") return working(() => answerPost(path, params));
+    throw unknownPath(path);
+  };
+}
+
+type Kept = { readonly id: string; readonly created: number };
+
+/** What the work refuses is an answer that its key repeats; what is wrong with the parameters is not. */
+function working(work: () => object): KeptAnswer {
+  try {
+    return { status: 200, body: work() };
+  } catch (error) {
+    const isAnswer =
+      error instanceof StripeFault && !/^(parameter|resource)_/.test(error.body.code ?? "");
+    if (!isAnswer) throw error;
+    return { status: error.status, body: { error: error.body } };
+  }
+}
+
+function list(
+  state: EmulatedState,
+  name: string,
+  objects: ReadonlyMap<string, Kept>,
+  params: ListParams,
+): object {
+  const paths = expansions(params).flatMap((path) =>
+    path.startsWith("data.") ? [path.slice(5)] : [],
+  );
+  const page = listObjects(objects.values(), params, {
+    url: `/v1/${name}`,
+    matches: (object) => matches(object, params),
+  });
+  return { ...page, data: page.data.map((object) => expandObject(state, object, paths)) };
+}
+
+function matches(object: Partial<Stripe.Refund & Stripe.Event>, params: ListParams): boolean {
+  const types = params.types === undefined ? undefined : Object.values(params.types as object);
+  return (
+    (types === undefined || types.includes(object.type)) &&
+    (params.payment_intent === undefined || object.payment_intent === params.payment_intent) &&
+    (params.charge === undefined || object.charge === params.charge)
+  );
+}
+
+function expansions(params: Params): readonly string[] {
+  return Object.values(params.expand ?? {}).map(String);
+}
+
+function unknownPath(path: string): StripeFault {
+  const message = `Unrecognized request URL (/v1/${path}): the emulator does not know it.`;
+  return new StripeFault(404, { type: "invalid_request_error", message });
+}

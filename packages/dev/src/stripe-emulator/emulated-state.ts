@@ -1,0 +1,51 @@
+import { randomBytes } from "node:crypto";
+import type Stripe from "stripe";
+
+/** The API version that the emulator speaks. */
+export const emulatedVersion = "2026-10-28.endive";
+
+/** Everything that the emulated Stripe knows. Each kind is kept newest last, the oldest forgotten beyond the bound. */
+export type EmulatedState = {
+  readonly sessions: Map<string, Stripe.Checkout.Session>;
+  readonly intents: Map<string, Stripe.PaymentIntent>;
+  readonly charges: Map<string, Stripe.Charge>;
+  readonly refunds: Map<string, Stripe.Refund>;
+  readonly disputes: Map<string, Stripe.Dispute>;
+  readonly events: Map<string, Stripe.Event>;
+  /** Seconds of the virtual clock. */
+  now(): number;
+  /** Moves the virtual clock forward. */
+  advance(seconds: number): void;
+};
+
+const objectsMax = 50_000;
+
+/** An empty Stripe whose clock is the machine's until it is moved. */
+export function createEmulatedState(): EmulatedState {
+  let aheadSeconds = 0;
+  return {
+    sessions: new Map(),
+    intents: new Map(),
+    charges: new Map(),
+    refunds: new Map(),
+    disputes: new Map(),
+    events: new Map(),
+    now: () => Math.floor(Date.now() / 1000) + aheadSeconds,
+    advance: (seconds) => {
+      aheadSeconds += seconds;
+    },
+  };
+}
+
+/** Keeps an object in its newest form, where it was first put. */
+export function keep<T extends { readonly id: string }>(kind: Map<string, T>, object: T): T {
+  kind.set(object.id, object);
+  const oldest = kind.size > objectsMax ? kind.keys().next().value : undefined;
+  if (oldest !== undefined) kind.delete(oldest);
+  return object;
+}
+
+/** A new id: `newStripeId("cs_test")`. */
+export function newStripeId(prefix: string): string {
+  return `${prefix}_${randomBytes(12).toString("hex")}`;
+}
