@@ -1,5 +1,6 @@
 import { type EmulatedFault, emulatedFaults } from "./fault-queue.ts";
 import type { EmulatorRoom } from "./open-stripe-emulator.ts";
+import { type Params, textAt } from "./read-params.ts";
 import { badParam, StripeFault } from "./stripe-fault.ts";
 
 /** Answers the emulator's own calls below `/_emulator/`: what payers, their banks and the network do. Bodies are JSON. */
@@ -9,7 +10,7 @@ export function answerControl(
   path: string,
   body: string,
 ): object {
-  const asked: Readonly<Record<string, any>> = body === "" ? {} : JSON.parse(body);
+  const asked: Params = body === "" ? {} : JSON.parse(body);
   const { till, webhooks } = room;
   const [kind = "", id = "", verb = ""] = path.split("/");
   switch (`${method} ${kind} ${verb}`.trim()) {
@@ -23,8 +24,8 @@ export function answerControl(
     case "POST faults":
       room.faults.add(faultOf(asked.kind), {
         times: Number(asked.times ?? 1),
-        path: asked.path ?? "",
-        method: asked.method ?? "",
+        path: textAt(asked, "path") ?? "",
+        method: textAt(asked, "method") ?? "",
       });
       return { ok: true };
     case "DELETE faults":
@@ -41,7 +42,10 @@ export function answerControl(
     case "POST sessions expire":
       return till.expire(id);
     case "POST disputes":
-      return till.dispute(asked.payment_intent, asked.amount);
+      return till.dispute(
+        textAt(asked, "payment_intent") ?? "",
+        asked.amount === undefined ? undefined : Number(asked.amount),
+      );
     case "POST disputes close":
       return till.closeDispute(id, asked.outcome === "won" ? "won" : "lost");
     case "POST refunds end":

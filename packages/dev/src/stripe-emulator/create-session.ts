@@ -1,6 +1,7 @@
 import type Stripe from "stripe";
 import { type EmulatedState, keep, newStripeId } from "./emulated-state.ts";
 import { makeSession } from "./make-objects.ts";
+import { listAt, type Params, textAt, textsAt } from "./read-params.ts";
 import { badParam } from "./stripe-fault.ts";
 
 const daySeconds = 86_400;
@@ -9,47 +10,50 @@ const halfHourSeconds = 1_800;
 /** Opens a payment page as `POST /v1/checkout/sessions` does, for `mode=payment`. Throws a StripeFault that names the parameter. */
 export function createSession(
   state: EmulatedState,
-  params: Readonly<Record<string, any>>,
+  params: Params,
   publicUrl: string,
 ): Stripe.Checkout.Session {
   if (params.mode !== "payment") throw badParam("mode", "Only payment is emulated.");
-  if (typeof params.success_url !== "string") {
-    throw badParam("success_url", "Missing required param: success_url.", "parameter_missing");
-  }
-  const items: readonly any[] = Object.values(params.line_items ?? {});
-  const [first] = items;
-  const currency = first?.price_data?.currency;
-  if (typeof currency !== "string") {
+  const successUrl = requireText(params, "success_url");
+  const items = listAt(params, "line_items");
+  const currency = textAt(items[0], "price_data", "currency");
+  if (currency === undefined) {
     throw badParam("line_items", "An item needs price_data.", "parameter_missing");
   }
-  const amount = items.reduce(
-    (sum, it) => sum + Number(it.price_data?.unit_amount) * Number(it.quantity ?? 1),
-    0,
-  );
+  const amount = items.reduce((sum: number, it) => sum + amountOf(it), 0);
   requireAmount(amount, currency);
   const created = state.now();
-  const expiresAt =
-    params.expires_at === undefined ? created + daySeconds : Number(params.expires_at);
+  const expiresAt = Number(params.expires_at ?? created + daySeconds);
   if (!(expiresAt >= created + halfHourSeconds && expiresAt <= created + daySeconds)) {
-    throw badParam(
-      "expires_at",
-      "It must be from 30 minutes to 24 hours from now.",
-      "parameter_invalid_integer",
-    );
+    const message = "It must be from 30 minutes to 24 hours from now.";
+    throw badParam("expires_at", message, "parameter_invalid_integer");
   }
-  const kinds: readonly string[] = Object.values(params.allowed_payment_method_types ?? ["card"]);
+  const kinds = listAt(params, "allowed_payment_method_types").map(String);
   const id = newStripeId("cs_test");
   return keep(
     state.sessions,
     makeSession({
-      ...{ id, amount, currency, kinds, created, expiresAt },
+      ...{ id, amount, currency, created, expiresAt, successUrl },
+      kinds: kinds.length === 0 ? ["card"] : kinds,
       url: `${publicUrl}/pay/${id}`,
-      successUrl: params.success_url,
-      cancelUrl: params.cancel_url ?? null,
-      clientReferenceId: params.client_reference_id ?? null,
-      metadata: { ...params.payment_intent_data?.metadata, ...params.metadata },
+      cancelUrl: textAt(params, "cancel_url") ?? null,
+      clientReferenceId: textAt(params, "client_reference_id") ?? null,
+      metadata: {
+        ...textsAt(params, "payment_intent_data", "metadata"),
+        ...textsAt(params, "metadata"),
+      },
     }),
   );
+}
+
+function requireText(params: Params, name: string): string {
+  const text = textAt(params, name);
+  if (text !== undefined) return text;
+  throw badParam(name, `Missing required param: ${name}.`, "parameter_missing");
+}
+
+function amountOf(item: unknown): number {
+  return Number(textAt(item, "price_data", "unit_amount")) * Number(textAt(item, "quantity") ?? 1);
 }
 
 /** Stripe's own least, near half a dollar: docs.stripe.com/currencies, "Minimum and maximum charge amounts". */

@@ -1,13 +1,11 @@
-import type Stripe from "stripe";
 import { createSession } from "./create-session.ts";
 import type { EmulatedState } from "./emulated-state.ts";
 import { expandObject } from "./expand-object.ts";
 import type { KeptAnswer } from "./idempotent.ts";
-import { type ListParams, listObjects } from "./list-objects.ts";
+import { listObjects } from "./list-objects.ts";
+import { listAt, type Params } from "./read-params.ts";
 import { noSuch, StripeFault } from "./stripe-fault.ts";
 import type { Till } from "./till.ts";
-
-type Params = Readonly<Record<string, any>>;
 
 /** Answers one call of the API: its method, its path below `/v1`, its parameters. Throws a StripeFault before the work begins. */
 export type EmulatedApi = (method: string, path: string, params: Params) => KeptAnswer;
@@ -73,7 +71,7 @@ function list(
   state: EmulatedState,
   name: string,
   objects: ReadonlyMap<string, Kept>,
-  params: ListParams,
+  params: Params,
 ): object {
   const paths = expansions(params).flatMap((path) =>
     path.startsWith("data.") ? [path.slice(5)] : [],
@@ -85,17 +83,16 @@ function list(
   return { ...page, data: page.data.map((object) => expandObject(state, object, paths)) };
 }
 
-function matches(object: Partial<Stripe.Refund & Stripe.Event>, params: ListParams): boolean {
-  const types = params.types === undefined ? undefined : Object.values(params.types as object);
-  return (
-    (types === undefined || types.includes(object.type)) &&
-    (params.payment_intent === undefined || object.payment_intent === params.payment_intent) &&
-    (params.charge === undefined || object.charge === params.charge)
-  );
+function matches(object: object, params: Params): boolean {
+  const types = listAt(params, "types");
+  const isOf = (name: string) =>
+    params[name] === undefined || Reflect.get(object, name) === params[name];
+  const isOfType = types.length === 0 || types.includes(Reflect.get(object, "type"));
+  return isOfType && isOf("payment_intent") && isOf("charge");
 }
 
 function expansions(params: Params): readonly string[] {
-  return Object.values(params.expand ?? {}).map(String);
+  return listAt(params, "expand").map(String);
 }
 
 function unknownPath(path: string): StripeFault {

@@ -1,11 +1,10 @@
+import { type Params, textAt } from "./read-params.ts";
 import { badParam } from "./stripe-fault.ts";
-
-export type ListParams = Readonly<Record<string, unknown>>;
 
 /** A page of a list, newest first, as Stripe pages: `created`, `limit`, `starting_after`. */
 export function listObjects<T extends { readonly id: string; readonly created: number }>(
   objects: Iterable<T>,
-  params: ListParams,
+  params: Params,
   of: { readonly url: string; readonly matches?: (object: T) => boolean },
 ) {
   const limit = params.limit === undefined ? 10 : Number(params.limit);
@@ -28,7 +27,7 @@ export function listObjects<T extends { readonly id: string; readonly created: n
 function rangeOf(created: unknown): (seconds: number) => boolean {
   if (created === undefined) return () => true;
   if (typeof created === "string") return (seconds) => seconds === Number(created);
-  const { gte, gt, lte, lt } = created as Readonly<Record<string, string>>;
+  const [gte, gt, lte, lt] = ["gte", "gt", "lte", "lt"].map((name) => textAt(created, name));
   return (seconds) =>
     (gte === undefined || seconds >= Number(gte)) &&
     (gt === undefined || seconds > Number(gt)) &&

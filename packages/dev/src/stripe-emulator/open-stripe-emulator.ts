@@ -93,7 +93,8 @@ async function route(room: EmulatorRoom, req: IncomingMessage, res: ServerRespon
   if (url.pathname.startsWith("/v1/")) return serveApi(room, { req, res, url, body, method });
   if (url.pathname.startsWith("/_emulator/")) {
     const answer = answerControl(room, method, url.pathname.slice(11), body);
-    return sendJson(res, 200, answer);
+    sendJson(res, 200, answer);
+    return;
   }
   const sessionId = /^\/pay\/([^/]+)$/.exec(url.pathname)?.[1];
   if (sessionId !== undefined) return servePage(room, { res, body, method, sessionId });
@@ -164,9 +165,11 @@ function servePage(
   const { res, method, sessionId } = of;
   room.till.expireDue();
   const session = room.state.sessions.get(sessionId);
-  if (session === undefined)
-    return sendPage(res, 404, "<!doctype html><title>No such page</title>");
-  if (method !== "POST") return sendPage(res, 200, renderPayPage(session));
+  if (session === undefined) throw new StripeFault(404, { message: "No such page." });
+  if (method !== "POST") {
+    sendPage(res, 200, renderPayPage(session));
+    return;
+  }
   const form = new URLSearchParams(of.body);
   const wish = {
     kind: form.get("kind") ?? "card",
@@ -178,7 +181,8 @@ function servePage(
   } catch (error) {
     if (!(error instanceof StripeFault)) throw error;
     const now = room.state.sessions.get(sessionId) ?? session;
-    return sendPage(res, 402, renderPayPage(now, error.message));
+    sendPage(res, 402, renderPayPage(now, error.message));
+    return;
   }
   const location = (session.success_url ?? "/").replaceAll("{CHECKOUT_SESSION_ID}", sessionId);
   res.writeHead(303, { location, "cache-control": "no-store" });
@@ -204,8 +208,9 @@ function sendFault(res: ServerResponse, error: unknown): void {
     res.destroy();
     return;
   }
-  if (error instanceof StripeFault) return sendJson(res, error.status, { error: error.body });
-  sendJson(res, 500, { error: { type: "api_error", message: String(error) } });
+  const isFault = error instanceof StripeFault;
+  const body = isFault ? error.body : { type: "api_error", message: String(error) };
+  sendJson(res, isFault ? error.status : 500, { error: body });
 }
 
 async function readText(req: IncomingMessage): Promise<string> {
