@@ -28,7 +28,10 @@ export type Refund = {
   readonly createTimeMs: number;
 };
 
-/** What Billing knows of a refund: nothing, that money is set aside, that it has left, that it did not happen after all. */
+/**
+ * What Billing knows of a refund: nothing, that money is set aside, that it has left, or that nothing of it is left to know:
+ * it did not happen after all, or was of money that was never credited.
+ */
 export const refundTolds = ["NOTHING", "RESERVED", "REVERSED", "RETURNED"] as const;
 export type RefundTold = (typeof refundTolds)[number];
 
@@ -46,9 +49,9 @@ export function nextRefundStep(refund: Pick<Refund, "state" | "origin" | "told">
     case "UNKNOWN":
       return origin === "CUSTOMER" && told === "NOTHING" ? "RESERVE" : "ASK";
     case "PENDING":
-      return told === "REVERSED" ? "READ" : "REVERSE";
+      return told === "REVERSED" || told === "RETURNED" ? "READ" : "REVERSE";
     case "SUCCEEDED":
-      return told === "REVERSED" ? "REST" : "REVERSE";
+      return told === "REVERSED" || told === "RETURNED" ? "REST" : "REVERSE";
     case "FAILED":
       return told === "NOTHING" || told === "RETURNED" ? "REST" : "RETURN";
   }

@@ -90,6 +90,12 @@ async function tell(
       });
       return error;
     }
+    if (isRefusal(error)) {
+      // Of an order that was never credited there is nothing to take back or to give back.
+      deps.events.refundPutOff(error);
+      await markRefundTold(pool, refund, "RETURNED");
+      return undefined;
+    }
     await postponeRefund(pool, refund, deps.clock.nowMs() + retryDelayMs(refund.attempts));
     return new AppError("PAYMENT_UNAVAILABLE", undefined, { cause: error, retryAfterMs: 1000 });
   }

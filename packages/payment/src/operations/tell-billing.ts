@@ -1,6 +1,6 @@
 import { AppError } from "@farebox/kit/app-error";
-import type { Payment } from "../domain/payment.ts";
-import { retryDelayMs } from "../domain/payment.ts";
+import { RechargeState } from "@farebox/proto/farebox/billing/v1/recharge";
+import { type Payment, retryDelayMs } from "../domain/payment.ts";
 import { markTold, postponePayment } from "../store/payment-store.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
 
@@ -14,15 +14,18 @@ export async function tellBilling(deps: PaymentDeps, payment: Payment): Promise<
   try {
     switch (payment.state) {
       case "PAID":
-        await deps.billing.confirmRecharge({ ...ids, amount: moneyOf(payment) });
+      case "PARKED": {
+        // What arrived otherwise than asked is kept with the order, for the person who decides.
+        const { order } = await deps.billing.confirmRecharge({ ...ids, amount: moneyOf(payment) });
+        const isParked = order?.state === RechargeState.PARKED;
+        if (isParked) deps.events.paymentParked(payment, "the order is parked");
         break;
-      case "PARKED":
-        // Billing keeps what arrived with the order, for the person who decides.
-        await deps.billing.confirmRecharge({ ...ids, amount: moneyOf(payment) });
-        break;
-      case "EXPIRED":
+      }
       case "FAILED":
         await deps.billing.cancelRecharge(ids);
+        break;
+      case "EXPIRED":
+        // Billing ends the order by itself; money that came after all would be credited.
         break;
       default:
         return;
