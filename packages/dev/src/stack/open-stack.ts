@@ -21,6 +21,8 @@ export type Stack = AsyncDisposable & {
   readonly gatewayUrls: readonly string[];
   /** host:port of every billing process, in the order of their names. */
   readonly billingAddresses: readonly string[];
+  /** The emulator's secret key; undefined without it. */
+  readonly stripeKey: string | undefined;
   /** Starts a process again that was stopped for good, with the settings and the port it had. */
   start(name: string): Promise<void>;
 };
@@ -80,6 +82,7 @@ export async function openStack(request: StackRequest): Promise<Stack> {
   const { gatewayUrls, billingAddresses } = plan;
   return {
     ...{ home, dev, databases, children, gatewayUrls, billingAddresses, start },
+    stripeKey: plan.payment?.emulatorUrl && plan.secrets.emulatorKey,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
