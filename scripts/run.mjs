@@ -16,7 +16,7 @@ const verbs = {
   test: [node, "packages/dev/src/run-tests.ts"],
   "test:all": [node, "packages/dev/src/run-tests.ts", "--all"],
   gen: [node, "scripts/gen.ts"],
-  migrate: [node, "packages/billing/src/migrate.ts"],
+  migrate: [node, "packages/dev/src/migrate-all.ts"],
   seed: [node, "packages/dev/src/seed.ts"],
   bench: [node, "packages/dev/src/bench/main.ts"],
 };

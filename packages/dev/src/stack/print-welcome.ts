@@ -31,7 +31,7 @@ function paymentLine({ dev }: Stack): string {
 function topUp({ dev }: Stack): string {
   if (dev.paymentAddress === undefined) return "";
   return `
-Buy credit: open the payment_url of the answer${dev.stripeEmulatorUrl ? " and pay with card 4242 4242 4242 4242" : ""}.
+Buy credit: open the paymentUrl of the answer${dev.stripeEmulatorUrl ? " and pay with card 4242 4242 4242 4242" : ""}.
 
   curl ${dev.gatewayUrl}/farebox.billing.v1.BillingService/Recharge \\
     -H 'authorization: Bearer ${dev.demoApiKey}' -H 'content-type: application/json' \\

@@ -1,3 +1,5 @@
+import { formatNanos } from "@farebox/kit/money";
+import { fromMinor } from "@farebox/payment/domain/minor-units";
 import type Stripe from "stripe";
 import { testCards } from "./test-cards.ts";
 
@@ -9,7 +11,8 @@ const names: Readonly<Record<string, string>> = {
 
 /** The page that a payer pays at, in place of Stripe's own. It works without scripts. */
 export function renderPayPage(session: Stripe.Checkout.Session, failure = ""): string {
-  const sum = `${session.amount_total ?? 0} ${(session.currency ?? "").toUpperCase()} (smallest units)`;
+  const currency = (session.currency ?? "").toUpperCase();
+  const sum = `${formatNanos(fromMinor(BigInt(session.amount_total ?? 0), currency))} ${currency}`;
   const isOpen = session.status === "open";
   return `<!doctype html>
 <html lang="en">
