@@ -14,7 +14,8 @@ export type Dispute = {
   readonly told: DisputeTold;
 };
 
-export const disputeTolds = ["NOTHING", "REVERSED", "RETURNED"] as const;
+/** As with refunds, TAKING is noted before Billing is told: it may know, or not. */
+export const disputeTolds = ["NOTHING", "TAKING", "REVERSED", "RETURNED"] as const;
 export type DisputeTold = (typeof disputeTolds)[number];
 
 /** What Billing is to be told next. One that is reinstated before Billing knew of it takes nothing and gives nothing back. */
@@ -22,6 +23,14 @@ export function nextDisputeStep(
   dispute: Pick<Dispute, "isWithdrawn" | "isReinstated" | "told">,
 ): "REVERSE" | "RETURN" | "REST" {
   const { isWithdrawn, isReinstated, told } = dispute;
-  if (told === "REVERSED") return isReinstated ? "RETURN" : "REST";
-  return told === "NOTHING" && isWithdrawn && !isReinstated ? "REVERSE" : "REST";
+  switch (told) {
+    case "NOTHING":
+      return isWithdrawn && !isReinstated ? "REVERSE" : "REST";
+    case "TAKING":
+      return isReinstated ? "RETURN" : "REVERSE";
+    case "REVERSED":
+      return isReinstated ? "RETURN" : "REST";
+    case "RETURNED":
+      return "REST";
+  }
 }

@@ -30,9 +30,10 @@ export type Refund = {
 
 /**
  * What Billing knows of a refund: nothing, that money is set aside, that it has left, or that nothing of it is left to know:
- * it did not happen after all, or was of money that was never credited.
+ * it did not happen after all, or was of money that was never credited. TAKING is noted before Billing is told that money
+ * left: it may know, or not, should the process die before the answer is noted.
  */
-export const refundTolds = ["NOTHING", "RESERVED", "REVERSED", "RETURNED"] as const;
+export const refundTolds = ["NOTHING", "RESERVED", "TAKING", "REVERSED", "RETURNED"] as const;
 export type RefundTold = (typeof refundTolds)[number];
 
 /** The next thing to do for a refund; REST when there is nothing. */

@@ -4,10 +4,10 @@ import { fromMinor } from "../domain/minor-units.ts";
 import type { Payment } from "../domain/payment.ts";
 import type { Refund } from "../domain/refund.ts";
 import type { RefundReport } from "../providers/payment-provider.ts";
-import { readPayment } from "../store/payment-store.ts";
 import { insertRefund, moveRefund, readRefund } from "../store/refund-store.ts";
 import { advanceRefund, rereadRefund } from "./advance-refund.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
+import { toldPaymentOf } from "./told-payment-of.ts";
 
 /**
  * Takes up what the provider says of a refund: one of ours goes on from there, one that somebody made at the provider's
@@ -23,7 +23,7 @@ export async function adoptRefund(deps: PaymentDeps, report: RefundReport): Prom
     await rereadRefund(deps, { ...known, providerRefundId: report.providerRefundId });
     return true;
   }
-  const payment = await readPayment(deps.pool, { intentId: report.intentId });
+  const payment = await toldPaymentOf(deps, report.intentId);
   if (payment === undefined) return false;
   const refund = refundMadeElsewhere(payment, report, deps.clock.nowMs());
   try {

@@ -1,10 +1,13 @@
 import { AppError } from "@farebox/kit/app-error";
 import { ReversalKind } from "@farebox/proto/farebox/billing/v1/recharge";
-import { nextDisputeStep } from "../domain/dispute.ts";
+import { type Dispute, nextDisputeStep } from "../domain/dispute.ts";
 import { fromMinor } from "../domain/minor-units.ts";
 import { markDisputeTold, saveDispute } from "../store/dispute-store.ts";
-import { readPayment } from "../store/payment-store.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
+import { toldPaymentOf } from "./told-payment-of.ts";
+
+/** More steps than any dispute has. */
+const stepsMax = 6;
 
 /**
  * Asks the provider how a dispute stands and tells Billing: withdrawn money is reversed, with debt for what is spent, and
@@ -16,24 +19,35 @@ export async function advanceDispute(deps: PaymentDeps, disputeId: string): Prom
   if (answer.kind === "UNKNOWN") throw new AppError("PAYMENT_UNAVAILABLE");
   if (answer.kind === "REFUSED") return false;
   const { intentId, minor, currencyCode, ...report } = answer.value;
-  const payment = await readPayment(deps.pool, { intentId });
+  const payment = await toldPaymentOf(deps, intentId);
   if (payment === undefined) return false;
   const { id: paymentId, orderId } = payment;
   const amount = fromMinor(minor, currencyCode);
   const found = { ...report, paymentId, orderId, amount, currencyCode };
-  const dispute = await saveDispute(deps.pool, found, deps.clock.nowMs());
-  const ids = { paymentOrderId: orderId, reversalId: disputeId };
-  const step = nextDisputeStep(dispute);
-  if (step === "REVERSE") {
-    const money = { amountNanos: amount, currencyCode };
-    await deps.billing.reverseRecharge({ ...ids, amount: money, kind: ReversalKind.DISPUTE });
-    await markDisputeTold(deps.pool, dispute, "REVERSED");
-    deps.events.disputeMoved({ ...dispute, told: "REVERSED" });
+  for (let steps = 0; steps < stepsMax; steps += 1) {
+    const dispute = await saveDispute(deps.pool, found, deps.clock.nowMs());
+    const step = nextDisputeStep(dispute);
+    if (step === "REST") return true;
+    await tell(deps, dispute, step);
   }
-  if (step === "RETURN") {
-    await deps.billing.reinstateRecharge(ids);
-    await markDisputeTold(deps.pool, dispute, "RETURNED");
-    deps.events.disputeMoved({ ...dispute, told: "RETURNED" });
-  }
-  return true;
+  throw new AppError("UNAVAILABLE");
+}
+
+async function tell(
+  deps: PaymentDeps,
+  dispute: Dispute,
+  step: "REVERSE" | "RETURN",
+): Promise<void> {
+  const { billing, pool } = deps;
+  const ids = { paymentOrderId: dispute.orderId, reversalId: dispute.id };
+  const amount = { amountNanos: dispute.amount, currencyCode: dispute.currencyCode };
+  const reversal = { ...ids, amount, kind: ReversalKind.DISPUTE };
+  // Noted first: one that is won before the answer is noted must still be given back.
+  if (dispute.told === "NOTHING") await markDisputeTold(pool, dispute, "TAKING");
+  const taking: Dispute = dispute.told === "NOTHING" ? { ...dispute, told: "TAKING" } : dispute;
+  if (taking.told === "TAKING") await billing.reverseRecharge(reversal);
+  if (step === "RETURN") await billing.reinstateRecharge(ids);
+  const told = step === "RETURN" ? "RETURNED" : "REVERSED";
+  await markDisputeTold(pool, taking, told);
+  deps.events.disputeMoved({ ...dispute, told });
 }

@@ -4,7 +4,13 @@ import { retryDelayMs } from "../domain/payment.ts";
 import { nextRefundStep, type Refund, type RefundStep } from "../domain/refund.ts";
 import type { ProviderAnswer, RefundReport } from "../providers/payment-provider.ts";
 import { readPayment } from "../store/payment-store.ts";
-import { markRefundTold, moveRefund, postponeRefund, readRefund } from "../store/refund-store.ts";
+import {
+  markRefundTaking,
+  markRefundTold,
+  moveRefund,
+  postponeRefund,
+  readRefund,
+} from "../store/refund-store.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
 import { isRefusal } from "./tell-billing.ts";
 
@@ -51,7 +57,11 @@ async function takeStep(
   refund: Refund,
   step: Exclude<RefundStep, "REST" | "READ">,
 ): Promise<AppError | undefined> {
-  return step === "ASK" ? askProvider(deps, refund) : tell(deps, refund, step);
+  if (step === "ASK") return askProvider(deps, refund);
+  if (step !== "REVERSE" || refund.told === "TAKING") return tell(deps, refund, step);
+  // Noted first: a refund that fails before the answer is noted must still be given back.
+  if (!(await markRefundTaking(deps.pool, refund))) return undefined;
+  return tell(deps, { ...refund, told: "TAKING" }, step);
 }
 
 async function tell(
@@ -74,6 +84,10 @@ async function tell(
         deps.events.refundMoved({ ...refund, told: "REVERSED" });
         return undefined;
       case "RETURN":
+        // Billing may not know of it yet; once told and undone, a call that is still under way changes nothing.
+        if (refund.told === "TAKING") {
+          await billing.reverseRecharge({ ...ids, amount: money, kind: ReversalKind.REFUND });
+        }
         await billing.reinstateRecharge(ids);
         await markRefundTold(pool, refund, "RETURNED");
         deps.events.refundMoved({ ...refund, told: "RETURNED" });

@@ -27,6 +27,7 @@ export async function insertRefund(db: Queryable, refund: Refund): Promise<void>
       origin: refund.origin,
       told: refund.told,
       provider_refund_id: refund.providerRefundId || null,
+      failure_reason: refund.failureReason.slice(0, 64),
       due_time: toTime(refund.createTimeMs),
       create_time: toTime(refund.createTimeMs),
     },
@@ -84,6 +85,15 @@ export async function moveRefund(
     toBytes(refund.id),
     refund.state,
   ]);
+}
+
+/** Notes that Billing is about to be told that money left. Answers false when the refund has moved meanwhile. */
+export async function markRefundTaking(db: Queryable, refund: Refund): Promise<boolean> {
+  const [result] = await db.query<ResultSetHeader>(
+    "UPDATE refund SET told = 'TAKING' WHERE id = ? AND told = ? AND state = ?",
+    [toBytes(refund.id), refund.told, refund.state],
+  );
+  return result.affectedRows === 1;
 }
 
 /** Notes what Billing knows now. */

@@ -20,6 +20,8 @@ export async function askStripe<T>(call: () => Promise<T>): Promise<ProviderAnsw
 
 function isFinal(error: InstanceType<typeof Stripe.errors.StripeError>): boolean {
   const { statusCode, code } = error;
+  // The key was used with other words, as by another version of this code: what became of that call is to be looked up.
+  if (error.type === "StripeIdempotencyError") return false;
   if (code === "lock_timeout" || code === "idempotency_key_in_use") return false;
   return statusCode === 400 || statusCode === 402 || statusCode === 404;
 }

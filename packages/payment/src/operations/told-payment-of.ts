@@ -1,0 +1,33 @@
+import { AppError } from "@farebox/kit/app-error";
+import type { Payment } from "../domain/payment.ts";
+import { readPayment } from "../store/payment-store.ts";
+import { reopenPayment } from "./advance-payment.ts";
+import type { PaymentDeps } from "./payment-deps.ts";
+
+/**
+ * The payment that a provider's payment intent collects for, once Billing knows of it: money can only be taken back from
+ * an order that is credited, and word of a refund or a dispute may come before word of the payment itself. Undefined when
+ * it is no payment of ours. Errors: PAYMENT_UNAVAILABLE while the provider or Billing does not answer; repeat later.
+ */
+export async function toldPaymentOf(
+  deps: PaymentDeps,
+  intentId: string,
+): Promise<Payment | undefined> {
+  if (intentId === "") return undefined;
+  const known = await readPayment(deps.pool, { intentId });
+  if (known?.isTold && known.state === "PAID") return known;
+  const id = known?.id ?? (await ownerOf(deps, intentId));
+  if (id === undefined || !(await readPayment(deps.pool, { id }))) return undefined;
+  await reopenPayment(deps, id);
+  const payment = await readPayment(deps.pool, { id });
+  if (!payment?.isTold) throw new AppError("PAYMENT_UNAVAILABLE");
+  return payment;
+}
+
+async function ownerOf(deps: PaymentDeps, intentId: string): Promise<string | undefined> {
+  const answer = await deps.provider.ownerOf(intentId);
+  if (answer.kind === "UNKNOWN") throw new AppError("PAYMENT_UNAVAILABLE");
+  return answer.kind === "DONE" && answer.value.kind === "PAYMENT"
+    ? answer.value.paymentId
+    : undefined;
+}
