@@ -151,7 +151,7 @@ describe("a payment", () => {
 });
 
 describe("a call that Stripe does not answer", () => {
-  for (const kind of ["cut_before", "cut_after", "500", "500_after", "429"] as const) {
+  for (const kind of ["cut_before", "cut_after", "500", "500_after", "500_kept", "429"] as const) {
     it(`(${kind}) leaves one payment, and the same request goes on with it`, async () => {
       const { accountId, key } = await under.newCustomer();
       const amount = { amountNanos: 20_000_000_000n, currencyCode: "USD" };

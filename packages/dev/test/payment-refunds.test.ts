@@ -122,7 +122,7 @@ describe("a refund that the customer asks for", () => {
     await awaitMoney(under, begun.accountId, [600, 0, 600, 0]);
   });
 
-  for (const kind of ["cut_before", "cut_after", "500", "500_after", "429"] as const) {
+  for (const kind of ["cut_before", "cut_after", "500", "500_after", "500_kept", "429"] as const) {
     it(`stays set aside while Stripe does not answer (${kind}), and goes on`, async () => {
       const begun = await paid(10);
       const { paymentId } = begun;

@@ -1,7 +1,14 @@
 /** What goes wrong with a call: before its work or after it. */
 export type EmulatedFault = (typeof emulatedFaults)[number];
 
-export const emulatedFaults = ["cut_before", "cut_after", "429", "500", "500_after"] as const;
+export const emulatedFaults = [
+  "cut_before",
+  "cut_after",
+  "429",
+  "500",
+  "500_after",
+  "500_kept",
+] as const;
 
 /** Faults that the next calls meet. */
 export type FaultQueue = {

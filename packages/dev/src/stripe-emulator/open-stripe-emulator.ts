@@ -129,15 +129,18 @@ function serveApi(room: EmulatorRoom, { req, res, url, body, method }: ApiReques
     depth: 10,
     arrayLimit: 200,
   });
-  const work = (): KeptAnswer => room.api(method, path, params);
+  const failure = { type: "api_error", message: "Something went wrong." };
+  const work = (): KeptAnswer => {
+    const done = room.api(method, path, params);
+    return fault === "500_kept" ? { status: 500, body: { error: failure } } : done;
+  };
   const key = method === "POST" ? String(req.headers["idempotency-key"] ?? "") : "";
   const { answer, isReplay } = room.idempotent({ key, path, params }, work);
   if (fault === "cut_after") {
     res.destroy();
     return;
   }
-  if (fault === "500_after")
-    throw new StripeFault(500, { type: "api_error", message: "Something went wrong." });
+  if (fault === "500_after") throw new StripeFault(500, failure);
   res.setHeader("stripe-version", String(req.headers["stripe-version"] ?? emulatedVersion));
   if (key !== "") res.setHeader("idempotency-key", key);
   if (isReplay) res.setHeader("idempotent-replayed", "true");

@@ -14,6 +14,8 @@ import { tellBilling } from "./tell-billing.ts";
 
 /** Stripe forgets idempotency keys after 24 hours; from an hour before, a payment is looked for instead of begun again. */
 const keyMsMax = 23 * 3_600_000;
+/** A key repeats a 500 as well: after so many attempts it is also looked for, as it may have been begun all the same. */
+const attemptsMax = 3;
 
 /**
  * Does the next thing for a payment: asks the provider how it stands, or begins it, notes what was said, and tells Billing
@@ -73,13 +75,13 @@ async function askProvider(
   nowMs: number,
 ): Promise<ProviderAnswer<PaymentReport>> {
   if (payment.sessionId !== "") return provider.read(payment);
-  if (nowMs - payment.createTimeMs < keyMsMax) {
-    const able = kindsFor(kinds, payment.method, payment.currencyCode);
-    return provider.begin(payment, able);
-  }
+  const isKeyKnown = nowMs - payment.createTimeMs < keyMsMax;
+  const able = kindsFor(kinds, payment.method, payment.currencyCode);
+  if (isKeyKnown && payment.attempts < attemptsMax) return provider.begin(payment, able);
   const found = await provider.find(payment);
   if (found.kind !== "DONE") return found;
   if (found.value !== undefined) return { kind: "DONE", value: found.value };
+  if (isKeyKnown) return provider.begin(payment, able);
   return { kind: "REFUSED", code: "never_begun", message: "The provider knows no such payment." };
 }
 

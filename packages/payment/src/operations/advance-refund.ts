@@ -16,6 +16,8 @@ import { isRefusal } from "./tell-billing.ts";
 
 /** As with payments: from here on a refund is looked for by our id instead of asked for again. */
 const keyMsMax = 23 * 3_600_000;
+/** A key repeats a 500 as well: after so many attempts the refund is also looked for, as it may have been made all the same. */
+const attemptsMax = 3;
 /** More steps than any refund has. */
 const stepsMax = 8;
 const pendingLookMs = 6 * 3_600_000;
@@ -146,10 +148,12 @@ async function ask(
 ): Promise<ProviderAnswer<RefundReport>> {
   const payment = await readPayment(pool, { id: refund.paymentId });
   if (payment === undefined) throw new Error(`refund ${refund.id} has no payment`);
-  if (nowMs - refund.createTimeMs < keyMsMax) return provider.refund(refund, payment);
+  const isKeyKnown = nowMs - refund.createTimeMs < keyMsMax;
+  if (isKeyKnown && refund.attempts < attemptsMax) return provider.refund(refund, payment);
   const found = await provider.findRefund(refund, payment);
   if (found.kind !== "DONE") return found;
   if (found.value !== undefined) return { kind: "DONE", value: found.value };
+  if (isKeyKnown) return provider.refund(refund, payment);
   return { kind: "REFUSED", code: "never_made", message: "The provider knows no such refund." };
 }
 
