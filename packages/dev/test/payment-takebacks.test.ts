@@ -168,26 +168,30 @@ describe("refunds and disputes at random", () => {
     webhooks.knobs.drop = 0;
     await webhooks.drained();
     for (const life of lives) {
-      await awaitCondition(`the books of ${life.paymentId} agree`, async () => {
-        await under.paymentOperations.reconcilePayments({});
-        const refunded = [...state.refunds.values()]
-          .filter((it) => it.payment_intent === intentOf(life) && it.status === "succeeded")
-          .reduce((total, it) => total + it.amount, 0);
-        const withdrawn = [...state.disputes.values()]
-          .filter((it) => it.payment_intent === intentOf(life))
-          .flatMap((it) => it.balance_transactions)
-          .reduce((total, it) => total - it.amount, 0);
-        const { payment } = await under.payments.getPayment({ paymentId: life.paymentId });
-        const [, held] = await moneyOf(under, life.accountId);
-        const { order } = await under.billing.getRechargeOrder({ paymentOrderId: life.orderId });
-        const toCents = (nanos: bigint | undefined) => Number(nanos ?? 0n) / 10_000_000;
-        return (
-          held === 0 &&
-          toCents(payment?.refunded?.amountNanos) === refunded &&
-          toCents(payment?.disputed?.amountNanos) === withdrawn &&
-          toCents(order?.reversed?.amountNanos) === refunded + withdrawn
-        );
-      });
+      await awaitCondition(
+        `the books of ${life.paymentId} agree`,
+        async () => {
+          await under.paymentOperations.reconcilePayments({});
+          const refunded = [...state.refunds.values()]
+            .filter((it) => it.payment_intent === intentOf(life) && it.status === "succeeded")
+            .reduce((total, it) => total + it.amount, 0);
+          const withdrawn = [...state.disputes.values()]
+            .filter((it) => it.payment_intent === intentOf(life))
+            .flatMap((it) => it.balance_transactions)
+            .reduce((total, it) => total - it.amount, 0);
+          const { payment } = await under.payments.getPayment({ paymentId: life.paymentId });
+          const [, held] = await moneyOf(under, life.accountId);
+          const { order } = await under.billing.getRechargeOrder({ paymentOrderId: life.orderId });
+          const toCents = (nanos: bigint | undefined) => Number(nanos ?? 0n) / 10_000_000;
+          return (
+            held === 0 &&
+            toCents(payment?.refunded?.amountNanos) === refunded &&
+            toCents(payment?.disputed?.amountNanos) === withdrawn &&
+            toCents(order?.reversed?.amountNanos) === refunded + withdrawn
+          );
+        },
+        100_000,
+      );
     }
   });
 });

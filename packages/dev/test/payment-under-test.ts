@@ -165,6 +165,9 @@ export async function beginRecharge(
   };
 }
 
+/** What met a fault is tried again after a minute at most. */
+const settledMsMax = 100_000;
+
 /** Waits until an account's money is so: available, held, credited, receivable, in whole cents. */
 export async function awaitMoney(
   under: PaymentUnderTest,
@@ -173,10 +176,11 @@ export async function awaitMoney(
 ): Promise<void> {
   let seen: readonly number[] = [];
   try {
-    await awaitCondition("the money", async () => {
+    const look = async () => {
       seen = await moneyOf(under, accountId);
       return seen.join() === cents.join();
-    });
+    };
+    await awaitCondition("the money", look, settledMsMax);
   } catch (cause) {
     throw new Error(`${seen.join()} instead of ${cents.join()}`, { cause });
   }
