@@ -250,6 +250,38 @@ describe("a webhook", () => {
   });
 });
 
+describe("what else the Stripe account sells", () => {
+  it("is ignored: its payments, refunds and disputes", async () => {
+    const { url, secretKey, till } = under.emulator;
+    const { hostname: host, port } = new URL(url);
+    const shop = new Stripe(secretKey, { host, port, protocol: "http", telemetry: false });
+    const price_data = { currency: "usd", unit_amount: 900, product_data: { name: "A hat" } };
+    const page = await shop.checkout.sessions.create({
+      mode: "payment",
+      success_url: "http://127.0.0.1/hat",
+      line_items: [{ quantity: 1, price_data }],
+    });
+    const intent = String(till.pay(page.id, card).payment_intent);
+    await shop.refunds.create({ payment_intent: intent, amount: 100 });
+    till.dispute(intent);
+    await under.emulator.webhooks.drained();
+    const objects = new Set<string>([page.id, intent]);
+    for (const { id, payment_intent } of [
+      ...under.emulator.state.refunds.values(),
+      ...under.emulator.state.disputes.values(),
+      ...under.emulator.state.charges.values(),
+    ]) {
+      if (payment_intent === intent) objects.add(id);
+    }
+    await awaitCondition("all of it is ignored", async () => {
+      const { events } = await under.paymentOperations.listPaymentEvents({ pageSize: 500 });
+      const theirs = events.filter(({ objectId }) => objects.has(objectId));
+      const ignored = theirs.filter(({ state }) => state === PaymentEventState.IGNORED);
+      return theirs.length === 6 && ignored.length === 6;
+    });
+  });
+});
+
 describe("what arrives otherwise than asked", () => {
   it("is parked, and credited nowhere", async () => {
     const begun = await beginRecharge(under, 21);

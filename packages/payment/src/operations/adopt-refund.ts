@@ -9,22 +9,26 @@ import { advanceRefund, rereadRefund } from "./advance-refund.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
 import { toldPaymentOf } from "./told-payment-of.ts";
 
+/** What came of something that the provider told: done, of something else that is sold, or of nothing that anybody knows. */
+export type TakenUp = "DONE" | "FOREIGN" | "UNKNOWN";
+
 /**
  * Takes up what the provider says of a refund: one of ours goes on from there, one that somebody made at the provider's
- * own site is kept as such and reversed, with debt for what is spent. Answers false when it belongs to no payment of ours.
+ * own site is kept as such and reversed, with debt for what is spent. Answers whether it is of a payment of ours.
  * Any number of times: a refund is known by the provider's id. Errors: UNAVAILABLE, PAYMENT_UNAVAILABLE.
  */
-export async function adoptRefund(deps: PaymentDeps, report: RefundReport): Promise<boolean> {
+export async function adoptRefund(deps: PaymentDeps, report: RefundReport): Promise<TakenUp> {
   const known =
     (await readRefund(deps.pool, { providerRefundId: report.providerRefundId })) ??
     (report.refundId === "" ? undefined : await readRefund(deps.pool, { id: report.refundId }));
   if (known !== undefined) {
     await learnId(deps, known, report);
     await rereadRefund(deps, { ...known, providerRefundId: report.providerRefundId });
-    return true;
+    return "DONE";
   }
   const payment = await toldPaymentOf(deps, report.intentId);
-  if (payment === undefined) return false;
+  if (payment === undefined) return "UNKNOWN";
+  if (payment === "FOREIGN") return "FOREIGN";
   const refund = refundMadeElsewhere(payment, report, deps.clock.nowMs());
   try {
     await insertRefund(deps.pool, refund);
@@ -33,7 +37,7 @@ export async function adoptRefund(deps: PaymentDeps, report: RefundReport): Prom
     return adoptRefund(deps, report);
   }
   await advanceRefund(deps, refund.id);
-  return true;
+  return "DONE";
 }
 
 /** A refund of ours whose answer was lost is known to the provider before it is to us. */

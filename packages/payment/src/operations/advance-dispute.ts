@@ -3,6 +3,7 @@ import { ReversalKind } from "@farebox/proto/farebox/billing/v1/recharge";
 import { type Dispute, nextDisputeStep } from "../domain/dispute.ts";
 import { fromMinor } from "../domain/minor-units.ts";
 import { markDisputeTold, saveDispute } from "../store/dispute-store.ts";
+import type { TakenUp } from "./adopt-refund.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
 import { toldPaymentOf } from "./told-payment-of.ts";
 
@@ -14,20 +15,21 @@ const stepsMax = 6;
  * reinstated money comes back. Keyed by the dispute's id, so that its events may come twice and in any order. Answers false
  * when it is of no payment of ours. Errors: UNAVAILABLE, PAYMENT_UNAVAILABLE, what Billing refuses.
  */
-export async function advanceDispute(deps: PaymentDeps, disputeId: string): Promise<boolean> {
+export async function advanceDispute(deps: PaymentDeps, disputeId: string): Promise<TakenUp> {
   const answer = await deps.provider.readDispute(disputeId);
   if (answer.kind === "UNKNOWN") throw new AppError("PAYMENT_UNAVAILABLE");
-  if (answer.kind === "REFUSED") return false;
+  if (answer.kind === "REFUSED") return "UNKNOWN";
   const { intentId, minor, currencyCode, ...report } = answer.value;
   const payment = await toldPaymentOf(deps, intentId);
-  if (payment === undefined) return false;
+  if (payment === undefined) return "UNKNOWN";
+  if (payment === "FOREIGN") return "FOREIGN";
   const { id: paymentId, orderId } = payment;
   const amount = fromMinor(minor, currencyCode);
   const found = { ...report, paymentId, orderId, amount, currencyCode };
   for (let steps = 0; steps < stepsMax; steps += 1) {
     const dispute = await saveDispute(deps.pool, found, deps.clock.nowMs());
     const step = nextDisputeStep(dispute);
-    if (step === "REST") return true;
+    if (step === "REST") return "DONE";
     await tell(deps, dispute, step);
   }
   throw new AppError("UNAVAILABLE");

@@ -14,6 +14,8 @@ import { tellBilling } from "./tell-billing.ts";
 
 /** Stripe forgets idempotency keys after 24 hours; from an hour before, a payment is looked for instead of begun again. */
 const keyMsMax = 23 * 3_600_000;
+/** Long after a page could be paid: what the provider does not know then was not paid. */
+const pageMsMax = 48 * 3_600_000;
 /** A key repeats a 500 as well: after so many attempts it is also looked for, as it may have been begun all the same. */
 const attemptsMax = 3;
 
@@ -54,7 +56,7 @@ async function hearProvider(deps: PaymentDeps, payment: Payment): Promise<boolea
       await note(deps, payment, answer.value, nowMs);
       return true;
     case "REFUSED":
-      if (payment.sessionId === "") {
+      if (payment.sessionId === "" || nowMs - payment.createTimeMs > pageMsMax) {
         await markRefused(deps.pool, payment, answer.code, nowMs);
         return true;
       }

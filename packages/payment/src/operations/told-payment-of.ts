@@ -6,17 +6,18 @@ import type { PaymentDeps } from "./payment-deps.ts";
 
 /**
  * The payment that a provider's payment intent collects for, once Billing knows of it: money can only be taken back from
- * an order that is credited, and word of a refund or a dispute may come before word of the payment itself. Undefined when
- * it is no payment of ours. Errors: PAYMENT_UNAVAILABLE while the provider or Billing does not answer; repeat later.
+ * an order that is credited, and word of a refund or a dispute may come before word of the payment itself. FOREIGN when
+ * it is something else that this account of the provider's collects for, undefined when nobody knows it. Errors: PAYMENT_UNAVAILABLE while the provider or Billing does not answer; repeat later.
  */
 export async function toldPaymentOf(
   deps: PaymentDeps,
   intentId: string,
-): Promise<Payment | undefined> {
+): Promise<Payment | "FOREIGN" | undefined> {
   if (intentId === "") return undefined;
   const known = await readPayment(deps.pool, { intentId });
   if (known?.isTold && known.state === "PAID") return known;
   const id = known?.id ?? (await ownerOf(deps, intentId));
+  if (id === "FOREIGN") return "FOREIGN";
   if (id === undefined || !(await readPayment(deps.pool, { id }))) return undefined;
   await reopenPayment(deps, id);
   const payment = await readPayment(deps.pool, { id });
@@ -24,10 +25,13 @@ export async function toldPaymentOf(
   return payment;
 }
 
-async function ownerOf(deps: PaymentDeps, intentId: string): Promise<string | undefined> {
-  const answer = await deps.provider.ownerOf(intentId);
+/** Whose an object of the provider's is: a payment's id, FOREIGN, or undefined when there is no such object. */
+export async function ownerOf(
+  { provider }: Pick<PaymentDeps, "provider">,
+  objectId: string,
+): Promise<string | undefined> {
+  const answer = await provider.ownerOf(objectId);
   if (answer.kind === "UNKNOWN") throw new AppError("PAYMENT_UNAVAILABLE");
-  return answer.kind === "DONE" && answer.value.kind === "PAYMENT"
-    ? answer.value.paymentId
-    : undefined;
+  if (answer.kind === "REFUSED" || answer.value.kind === "MISSING") return undefined;
+  return answer.value.kind === "FOREIGN" ? "FOREIGN" : answer.value.paymentId;
 }

@@ -8,6 +8,7 @@ import { advanceDispute } from "./advance-dispute.ts";
 import { reopenPayment } from "./advance-payment.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
 import { isRefusal } from "./tell-billing.ts";
+import { ownerOf } from "./told-payment-of.ts";
 
 const batchMax = 20;
 const batchesMax = 50;
@@ -53,6 +54,11 @@ async function workOn(deps: PaymentDeps, event: ProviderEvent): Promise<void> {
 type Judgement = { readonly state: EventState; readonly reason: string };
 const done: Judgement = { state: "DONE", reason: "" };
 const unknown: Judgement = { state: "PARKED", reason: "unknown object" };
+const foreign: Judgement = {
+  state: "IGNORED",
+  reason: "of something else that this account sells",
+};
+const judgements = { DONE: done, FOREIGN: foreign, UNKNOWN: unknown } as const;
 
 async function judge(deps: PaymentDeps, event: ProviderEvent): Promise<Judgement> {
   if (event.apiVersion !== deps.provider.apiVersion) {
@@ -60,13 +66,13 @@ async function judge(deps: PaymentDeps, event: ProviderEvent): Promise<Judgement
   }
   const { type, objectId } = event;
   if (type.startsWith("charge.dispute.")) {
-    return (await advanceDispute(deps, objectId)) ? done : unknown;
+    return judgements[await advanceDispute(deps, objectId)];
   }
   if (type === "charge.refunded") return judgeRefunds(deps, objectId);
   if (type.startsWith("refund.")) {
     const answer = await deps.provider.readRefund(objectId);
     if (answer.kind === "UNKNOWN") throw new AppError("PAYMENT_UNAVAILABLE");
-    return answer.kind === "DONE" && (await adoptRefund(deps, answer.value)) ? done : unknown;
+    return answer.kind === "DONE" ? judgements[await adoptRefund(deps, answer.value)] : unknown;
   }
   if (/^(checkout\.session|payment_intent)\./.test(type)) return judgePayment(deps, objectId);
   return { state: "IGNORED", reason: "nothing is done for events of this type" };
@@ -77,7 +83,8 @@ async function judgeRefunds(deps: PaymentDeps, chargeId: string): Promise<Judgem
   if (answer.kind === "UNKNOWN") throw new AppError("PAYMENT_UNAVAILABLE");
   if (answer.kind === "REFUSED") return unknown;
   for (const report of answer.value) {
-    if (!(await adoptRefund(deps, report))) return unknown;
+    const outcome = await adoptRefund(deps, report);
+    if (outcome !== "DONE") return judgements[outcome];
   }
   return done;
 }
@@ -86,9 +93,7 @@ async function judgePayment(deps: PaymentDeps, objectId: string): Promise<Judgem
   const key = objectId.startsWith("cs_") ? { sessionId: objectId } : { intentId: objectId };
   const known = await readPayment(deps.pool, key);
   const paymentId = known?.id ?? (await ownerOf(deps, objectId));
-  if (paymentId === "FOREIGN") {
-    return { state: "IGNORED", reason: "an object of this Stripe account that is not Farebox's" };
-  }
+  if (paymentId === "FOREIGN") return foreign;
   if (paymentId === undefined || !(await readPayment(deps.pool, { id: paymentId }))) return unknown;
   await reopenPayment(deps, paymentId);
   const after = await readPayment(deps.pool, { id: paymentId });
@@ -97,11 +102,4 @@ async function judgePayment(deps: PaymentDeps, objectId: string): Promise<Judgem
   const isKnown = after?.state !== "PAID" || after.isTold;
   if (!isSettled || !isKnown) throw new AppError("UNAVAILABLE");
   return done;
-}
-
-async function ownerOf(deps: PaymentDeps, objectId: string): Promise<string | undefined> {
-  const answer = await deps.provider.ownerOf(objectId);
-  if (answer.kind === "UNKNOWN") throw new AppError("PAYMENT_UNAVAILABLE");
-  if (answer.kind === "REFUSED" || answer.value.kind === "MISSING") return undefined;
-  return answer.value.kind === "FOREIGN" ? "FOREIGN" : answer.value.paymentId;
 }

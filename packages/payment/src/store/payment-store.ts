@@ -110,7 +110,7 @@ export async function markUnknown(db: Queryable, payment: Payment, dueMs: number
   );
 }
 
-/** Ends a payment that the provider refused for good, before anything could be paid. */
+/** Ends a payment that the provider refused for good, or knows nothing of, before anything was paid. */
 export async function markRefused(
   db: Queryable,
   payment: Payment,
@@ -118,7 +118,7 @@ export async function markRefused(
   dueMs: number,
 ): Promise<void> {
   await db.query(
-    `UPDATE payment SET state = 'FAILED', decline_code = ?, due_time = ? WHERE id = ? AND state IN ('CREATED', 'UNKNOWN')`,
+    `UPDATE payment SET state = 'FAILED', decline_code = ?, due_time = ? WHERE id = ? AND state IN ('CREATED', 'UNKNOWN', 'PENDING')`,
     [declineCode.slice(0, 64), toTime(dueMs), toBytes(payment.id)],
   );
 }
