@@ -9,6 +9,7 @@ import {
   dropPartition,
   readOverflowDay,
   readPartitionDays,
+  releasePartitioner,
 } from "../store/partition-store.ts";
 import { withinDeadline } from "./within-deadline.ts";
 
@@ -46,10 +47,13 @@ export async function keepPartitions(
   const db = await deps.pool.getConnection();
   try {
     const waitSeconds = input.isServing ? 0 : 30;
-    if (await becomePartitioner(db, waitSeconds, lockSecondsMax))
+    if (await becomePartitioner(db, waitSeconds, lockSecondsMax)) {
       await withinDeadline(keep(deps, input, db), runMsMax);
+      // The end of a connection is noticed later than this answers: the next run would find the lock taken.
+      await releasePartitioner(db);
+    }
   } finally {
-    // Closed rather than returned: the lock and the session's settings end with it.
+    // Closed rather than returned: the session's settings, and the lock of a run that failed, end with it.
     db.destroy();
   }
 }

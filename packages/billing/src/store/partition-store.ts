@@ -55,14 +55,21 @@ export async function becomePartitioner(
   waitSeconds: number,
   lockSecondsMax: number,
 ): Promise<boolean> {
-  const [rows] = await db.query<LockRow[]>(
-    "SELECT GET_LOCK(LEFT(CONCAT('farebox.partitions.', DATABASE()), 64), ?) AS locked",
-    [waitSeconds],
-  );
+  const [rows] = await db.query<LockRow[]>(`SELECT GET_LOCK(${partitionerLock}, ?) AS locked`, [
+    waitSeconds,
+  ]);
   if (Number(rows[0]?.locked ?? 0) !== 1) return false;
   await db.query("SET SESSION lock_wait_timeout = ?", [lockSecondsMax]);
   return true;
 }
+
+/** Lets another connection become the partitioner, as soon as it answers. */
+export async function releasePartitioner(db: PoolConnection): Promise<void> {
+  await db.query(`SELECT RELEASE_LOCK(${partitionerLock})`);
+}
+
+/** One of each schema. A lock's name has at most 64 characters. */
+const partitionerLock = "LEFT(CONCAT('farebox.partitions.', DATABASE()), 64)";
 
 type NameRow = RowDataPacket & { readonly name: string };
 type CountRow = RowDataPacket & { readonly count: number | bigint };
