@@ -112,7 +112,12 @@ export const paymentVariables = {
     name: "PAYMENT_METHODS",
     parse: list(enumOf(...payableKinds)),
     default: "card,alipay,wechat_pay",
-    doc: "What can be paid with, of card, alipay and wechat_pay; each must be switched on at Stripe as well.",
+    doc: "What can be paid with, of card, alipay, wechat_pay (each to be switched on at Stripe as well) and bank_transfer.",
+  },
+  bankTransferInstructions: {
+    name: "BANK_TRANSFER_INSTRUCTIONS",
+    parse: text,
+    doc: "Where to send transfers, for people: holder, IBAN or account number, bank. Needed with bank_transfer.",
   },
   displayName: {
     name: "PAYMENT_DISPLAY_NAME",
@@ -125,6 +130,12 @@ export const paymentVariables = {
     parse: durationMsFrom("1s"),
     default: "10m",
     doc: "How often the provider's lists are compared with ours.",
+  },
+  autoRechargePeriodMs: {
+    name: "AUTO_RECHARGE_PERIOD",
+    parse: durationMsFrom("100ms"),
+    default: "10s",
+    doc: "How often the balance of an account that recharges by itself is looked at.",
   },
   mysqlConnections: {
     name: "PAYMENT_MYSQL_CONNECTIONS",
@@ -139,7 +150,11 @@ export type PaymentConfig = ReturnType<typeof readConfig>;
 
 /** Reads payment's environment. Throws one Error that names every faulty variable. */
 export function readConfig(env?: Readonly<Record<string, string | undefined>>) {
-  return Object.freeze(readEnv(paymentVariables, env));
+  const config = readEnv(paymentVariables, env);
+  if (config.methods.includes("bank_transfer") && !config.bankTransferInstructions) {
+    throw new Error("BANK_TRANSFER_INSTRUCTIONS is not set, and PAYMENT_METHODS has bank_transfer");
+  }
+  return Object.freeze(config);
 }
 
 /** Reads what a migration needs. Throws one Error that names every faulty variable. */

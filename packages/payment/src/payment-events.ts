@@ -1,5 +1,6 @@
 import type { Logger } from "@farebox/kit/logger";
 import type { Metrics } from "@farebox/kit/metrics";
+import type { RechargeAttempt } from "./domain/auto-recharge.ts";
 import type { Dispute } from "./domain/dispute.ts";
 import type { Payment } from "./domain/payment.ts";
 import type { ProviderEvent } from "./domain/provider-event.ts";
@@ -15,6 +16,18 @@ export type PaymentEvents = {
   /** A refund that nobody waits for went no further; it is tried again. */
   refundPutOff(error: unknown): void;
   disputeMoved(dispute: Dispute): void;
+  methodSaved(accountId: string, methodId: string): void;
+  methodRemoved(accountId: string, methodId: string): void;
+  /** Likewise of a page to save a method at. */
+  setupPutOff(error: unknown): void;
+  /** An account paid in by itself, or could not. */
+  autoRecharged(attempt: RechargeAttempt, how: AttemptOutcome): void;
+  /** It is not known yet what came of that; it is tried again. */
+  autoRechargePutOff(accountId: string, error: unknown): void;
+  /** An account pays in by itself no more until somebody sets it anew. */
+  autoRechargeSwitchedOff(accountId: string, reason: string): void;
+  /** Two people say that a transfer arrived. */
+  transferApproved(by: { readonly paymentId: string; readonly person: string }): void;
   /** An event that nobody can place: an alarm. */
   eventParked(event: Pick<ProviderEvent, "eventId" | "type" | "objectId">, why: string): void;
   /** The provider did not say what became of a call. */
@@ -23,6 +36,9 @@ export type PaymentEvents = {
   /** So many payments and events wait for a person. An alarm unless zero. */
   parkedCounted(counts: { readonly payments: number; readonly events: number }): void;
 };
+
+/** How an attempt ended; `reason` is empty when it paid. */
+type AttemptOutcome = { readonly state: string; readonly reason: string };
 
 /** Makes the events of one process. */
 export function createPaymentEvents(deps: {
@@ -50,6 +66,29 @@ export function createPaymentEvents(deps: {
       meters.disputes.inc({ told: told.toLowerCase() });
       const facts = { disputeId: id, paymentId: `pay_${paymentId}`, isReinstated, told };
       log.warn({ event: "dispute.moved", ...facts, amount: String(amount) });
+    },
+    methodSaved: (accountId, methodId) => {
+      meters.methods.inc({ change: "saved" });
+      log.info({ event: "payment_method.saved", accountId, paymentMethodId: `pmt_${methodId}` });
+    },
+    methodRemoved: (accountId, methodId) => {
+      meters.methods.inc({ change: "removed" });
+      log.info({ event: "payment_method.removed", accountId, paymentMethodId: `pmt_${methodId}` });
+    },
+    setupPutOff: (err) => log.warn({ event: "method_setup.put_off", err }),
+    autoRecharged: ({ id, accountId, amount }, { state, reason }) => {
+      meters.autoRecharges.inc({ outcome: state.toLowerCase() });
+      const facts = { attemptId: id, accountId, amount: String(amount), state, reason };
+      log.info({ event: "auto_recharge.ended", ...facts });
+    },
+    autoRechargePutOff: (accountId, err) =>
+      log.warn({ event: "auto_recharge.put_off", accountId, err }),
+    autoRechargeSwitchedOff: (accountId, reason) => {
+      meters.autoRecharges.inc({ outcome: "switched_off" });
+      log.warn({ event: "auto_recharge.switched_off", accountId, reason });
+    },
+    transferApproved: ({ paymentId, person }) => {
+      log.info({ event: "transfer.approved", paymentId: `pay_${paymentId}`, person });
     },
     eventParked: ({ eventId, type, objectId }, why) => {
       log.error({ event: "provider_event.parked", eventId, type, objectId, why });
@@ -85,6 +124,16 @@ function createMeters(metrics: Metrics) {
       name: "payment_disputes_total",
       help: "Disputes, by what Billing was told of them",
       labels: ["told"],
+    }),
+    methods: metrics.counter({
+      name: "payment_methods_total",
+      help: "Saved methods, by what happened to them",
+      labels: ["change"],
+    }),
+    autoRecharges: metrics.counter({
+      name: "payment_auto_recharges_total",
+      help: "Recharges that accounts made by themselves, by how they ended",
+      labels: ["outcome"],
     }),
     silences: metrics.counter({
       name: "payment_provider_unknown_total",

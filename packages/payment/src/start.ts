@@ -16,12 +16,12 @@ import { openBillingPort } from "./billing-port.ts";
 import type { PaymentConfig } from "./config.ts";
 import { createPaymentHttp } from "./http/payment-http.ts";
 import { createJobs } from "./jobs.ts";
-import { reopenPayment } from "./operations/advance-payment.ts";
 import { hearWebhook } from "./operations/hear-webhook.ts";
+import { lookAtPayment, lookAtSetup } from "./operations/look-for-payer.ts";
 import type { PaymentDeps } from "./operations/payment-deps.ts";
-import { getPayment } from "./operations/read-payments.ts";
 import { workEvents } from "./operations/work-events.ts";
 import { createPaymentEvents } from "./payment-events.ts";
+import { createManualProvider } from "./providers/manual/manual-provider.ts";
 import { createStripeProvider } from "./providers/stripe/stripe-provider.ts";
 import { paymentOperationsService } from "./rpc/payment-operations-service.ts";
 import { paymentService } from "./rpc/payment-service.ts";
@@ -43,19 +43,24 @@ export type PaymentServer = AsyncDisposable & {
 export async function startPayment(config: PaymentConfig, log: Logger): Promise<PaymentServer> {
   await using stack = new AsyncDisposableStack();
   const metrics = createMetrics({ processMetrics: true });
-  const { deps, accounts } = await openDeps(stack, config, log, metrics);
+  const deps = await openDeps(stack, config, log, metrics);
   const { host } = config;
-  const { pool, clock } = deps;
+  const { pool, clock, accounts } = deps;
   const chain = createChain({
     ...{ log, metrics, clock },
     authenticateKey: createKeyAuthenticator({ accounts, pepper: config.apiKeyPepper, clock }),
     serviceTokens: config.serviceTokens.map((it) => ({ name: "service", token: it.reveal() })),
     translateError: mysqlAppError,
   });
-  stack.use(startJobs({ clock, log, metrics }, createJobs(deps, config.reconcilePeriodMs)));
+  const jobPeriods = {
+    reconcileMs: config.reconcilePeriodMs,
+    autoRechargeMs: config.autoRechargePeriodMs,
+  };
+  stack.use(startJobs({ clock, log, metrics }, createJobs(deps, jobPeriods)));
+  const instructions = config.bankTransferInstructions ?? "";
   const reading = { ...deps, pageTokens: createPageTokens([config.pageTokenSecret.reveal()]) };
   const services = [
-    serviceMount(PaymentService, paymentService(reading)),
+    serviceMount(PaymentService, paymentService({ ...reading, instructions })),
     serviceMount(PaymentOperationsService, paymentOperationsService(reading)),
   ];
   const server = stack.use(await serveGrpc({ host, port: config.port, services, chain }));
@@ -86,21 +91,24 @@ async function openDeps(
   await assertDurable(pool);
   const serviceToken = config.serviceTokens[0]?.reveal() ?? "";
   const port = stack.use(openBillingPort({ address: config.billingAddress, serviceToken }));
+  const clock = systemClock;
+  const provider = createStripeProvider({
+    secretKey: config.stripeSecretKey,
+    webhookSecrets: config.stripeWebhookSecrets,
+    apiUrl: config.stripeApiUrl,
+    publicUrl: config.publicUrl,
+    displayName: config.displayName,
+  });
+  // An installation is in test mode as a whole.
+  const { isTest } = provider;
+  const manual = createManualProvider({ pool, isTest, nowMs: clock.nowMs });
   const deps: PaymentDeps = {
-    pool,
-    clock: systemClock,
-    provider: createStripeProvider({
-      secretKey: config.stripeSecretKey,
-      webhookSecrets: config.stripeWebhookSecrets,
-      apiUrl: config.stripeApiUrl,
-      publicUrl: config.publicUrl,
-      displayName: config.displayName,
-    }),
-    billing: port.billing,
+    ...{ pool, clock, provider },
+    ...{ manual, billing: port.billing, accounts: port.accounts },
     events: createPaymentEvents({ log, metrics }),
     kinds: config.methods,
   };
-  return { deps, accounts: port.accounts };
+  return deps;
 }
 
 /** Serves webhooks and the return page. What is heard is worked on at once, and by the job should that fail. */
@@ -118,11 +126,8 @@ async function serveHttp(
       await hearWebhook(deps, body, signature);
       work.start();
     },
-    refresh: async (id) => {
-      await getPayment(deps.pool, { id, accountId: "" });
-      await reopenPayment(deps, id);
-      return getPayment(deps.pool, { id, accountId: "" });
-    },
+    lookAtPayment: (id) => lookAtPayment(deps, id),
+    lookAtSetup: (id) => lookAtSetup(deps, id),
   });
   const port = await listenPort((wish) => listen(http, config.host, wish), config.webhookPort);
   stack.defer(async () => {

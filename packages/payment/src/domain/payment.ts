@@ -1,5 +1,5 @@
 import type { Nanos } from "@farebox/kit/money";
-import type { MethodKind } from "./method-capabilities.ts";
+import type { MethodKind, ProviderName } from "./method-capabilities.ts";
 
 /** How far a payment has come, in the order that it may be gone through. */
 export const paymentStates = [
@@ -21,6 +21,8 @@ export type PaymentOrder = {
   readonly amount: Nanos;
   readonly currencyCode: string;
   readonly method: MethodKind;
+  /** The saved method that is charged at once, as 32 hex digits; empty to let the payer pay. */
+  readonly paymentMethodId: string;
   readonly subject: string;
   readonly clientIp: string;
   readonly returnUrl: string;
@@ -31,6 +33,7 @@ export type PaymentOrder = {
 /** A payment as it stands here. `id` is 32 lower-case hex digits. */
 export type Payment = PaymentOrder & {
   readonly id: string;
+  readonly provider: ProviderName;
   readonly state: PaymentState;
   /** The amount in the provider's smallest units. */
   readonly minor: bigint;
@@ -40,6 +43,8 @@ export type Payment = PaymentOrder & {
   readonly intentId: string;
   readonly isTest: boolean;
   readonly paymentUrl: string;
+  /** What the payer writes on a transfer; empty for other ways. */
+  readonly paymentCode: string;
   readonly declineCode: string;
   /** What really arrived, when it is not what was asked for. */
   readonly arrived: Nanos | undefined;
@@ -80,6 +85,11 @@ export function stateAfter(
   return paymentStates.indexOf(said) > paymentStates.indexOf(state) ? said : state;
 }
 
+/** Whether the provider is known to have begun it. */
+export function isBegun({ sessionId, intentId }: Pick<Payment, "sessionId" | "intentId">): boolean {
+  return sessionId !== "" || intentId !== "";
+}
+
 /** Whether a repeated request asks for the same payment. */
 export function isSameOrder(known: PaymentOrder, asked: PaymentOrder): boolean {
   return (
@@ -88,6 +98,7 @@ export function isSameOrder(known: PaymentOrder, asked: PaymentOrder): boolean {
     known.amount === asked.amount &&
     known.currencyCode === asked.currencyCode &&
     known.method === asked.method &&
+    known.paymentMethodId === asked.paymentMethodId &&
     known.subject === asked.subject &&
     known.clientIp === asked.clientIp &&
     known.returnUrl === asked.returnUrl &&

@@ -4,21 +4,24 @@ import { parseId } from "@farebox/kit/ids";
 import type { Logger } from "@farebox/kit/logger";
 import { reasonAnswer } from "@farebox/kit/reasons";
 import type { Payment } from "../domain/payment.ts";
-import { renderReturnPage } from "./return-page.ts";
+import type { MethodSetup } from "../domain/saved-method.ts";
+import { renderPaymentPage, renderSetupPage } from "./return-page.ts";
 
 export type PaymentHttpDeps = {
   readonly log: Logger;
   /** Keeps what a provider told, when it is signed; resolves once it is durable. Errors: WEBHOOK_FORGED, UNAVAILABLE. */
   readonly hearWebhook: (body: Buffer, signature: string) => Promise<void>;
-  /** Asks the provider how a payment stands, within a bound. Errors: PAYMENT_NOT_FOUND. */
-  readonly refresh: (paymentId: string) => Promise<Payment>;
+  /** How a payment stands at the provider. Errors: PAYMENT_NOT_FOUND. */
+  readonly lookAtPayment: (id: string) => Promise<Payment>;
+  /** Likewise for a method that is being saved. Errors: PAYMENT_METHOD_NOT_FOUND. */
+  readonly lookAtSetup: (id: string) => Promise<MethodSetup>;
 };
 
 /** Stripe's events are some kilobytes; nothing that is larger is read. */
 const bodyBytesMax = 512 * 1024;
 const requestMsMax = 20_000;
 
-/** Serves what providers and payers reach: `POST /webhooks/stripe` and `GET /return?payment=pay_…`. */
+/** Serves what providers and payers reach: `POST /webhooks/stripe` and `GET /return?payment=pay_…` or `?setup=pms_…`. */
 export function createPaymentHttp(deps: PaymentHttpDeps): Server {
   const server = createServer((req, res) => {
     route(deps, req, res).catch((error: unknown) => answerError(deps, res, error));
@@ -44,11 +47,22 @@ async function route(
     return answer(res, 200, "text/plain", "ok\n");
   }
   if (url.pathname === "/return" && req.method === "GET") {
-    const id = parseId("pay", url.searchParams.get("payment") ?? "")?.toString("hex");
-    if (id === undefined) return answer(res, 404, "text/plain", "no such payment\n");
-    return answer(res, 200, "text/html; charset=utf-8", renderReturnPage(await deps.refresh(id)));
+    const page = await renderReturn(deps, url.searchParams);
+    if (page === undefined) return answer(res, 404, "text/plain", "no such payment\n");
+    return answer(res, 200, "text/html; charset=utf-8", page);
   }
   return answer(res, 404, "text/plain", "not here\n");
+}
+
+/** The page that a payer comes back to; undefined when the address names nothing. */
+async function renderReturn(
+  deps: PaymentHttpDeps,
+  query: URLSearchParams,
+): Promise<string | undefined> {
+  const paymentId = parseId("pay", query.get("payment") ?? "")?.toString("hex");
+  if (paymentId !== undefined) return renderPaymentPage(await deps.lookAtPayment(paymentId));
+  const setupId = parseId("pms", query.get("setup") ?? "")?.toString("hex");
+  return setupId === undefined ? undefined : renderSetupPage(await deps.lookAtSetup(setupId));
 }
 
 /** The bytes as they came, which is what is signed; undefined when there are too many. */

@@ -1,11 +1,38 @@
 import { formatNanos } from "@farebox/kit/money";
 import type { Payment } from "../domain/payment.ts";
+import type { MethodSetup, SetupState } from "../domain/saved-method.ts";
 
 /** What a payer sees who comes back: how the payment stands. It names no account, and proves nothing to anybody. */
-export function renderReturnPage(payment: Payment): string {
-  const { title, text } = wordsFor(payment);
-  const isWaiting = payment.state === "PENDING" || payment.state === "PAID";
-  const again = isWaiting && !payment.isTold ? '<meta http-equiv="refresh" content="3">' : "";
+export function renderPaymentPage(payment: Payment): string {
+  const isOpen = payment.state === "PENDING" || payment.state === "PAID";
+  const isWaiting = isOpen && !payment.isTold;
+  return renderPage({ ...wordsFor(payment), isTest: payment.isTest, isWaiting });
+}
+
+/** Likewise for a method that was to be saved. */
+export function renderSetupPage({ state, isTest }: MethodSetup): string {
+  const words: Readonly<Record<SetupState, Words>> = {
+    CREATED: waiting,
+    PENDING: waiting,
+    SAVED: { title: "Saved", text: "The card is saved and can be charged from now on." },
+    EXPIRED: { title: "Too late", text: "The time to enter a card has passed. Nothing is saved." },
+    FAILED: { title: "Not saved", text: "The card could not be saved. Nothing was charged." },
+  };
+  return renderPage({ ...words[state], isTest, isWaiting: words[state] === waiting });
+}
+
+type Words = { readonly title: string; readonly text: string };
+
+const waiting: Words = {
+  title: "Waiting for the card",
+  text: "No card is saved yet. This page looks again by itself.",
+};
+
+function renderPage(
+  page: Words & { readonly isTest: boolean; readonly isWaiting: boolean },
+): string {
+  const { title, text } = page;
+  const again = page.isWaiting ? '<meta http-equiv="refresh" content="3">' : "";
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -21,7 +48,7 @@ ${again}
 </head>
 <body>
 <main>
-${payment.isTest ? '<p class="test">Test mode: no real money moves.</p>' : ""}
+${page.isTest ? '<p class="test">Test mode: no real money moves.</p>' : ""}
 <h1>${escapeHtml(title)}</h1>
 <p>${escapeHtml(text)}</p>
 </main>
@@ -30,7 +57,7 @@ ${payment.isTest ? '<p class="test">Test mode: no real money moves.</p>' : ""}
 `;
 }
 
-function wordsFor(payment: Payment): { readonly title: string; readonly text: string } {
+function wordsFor(payment: Payment): Words {
   const sum = `${formatNanos(payment.amount)} ${payment.currencyCode}`;
   switch (payment.state) {
     case "PAID":

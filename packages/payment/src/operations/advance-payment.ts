@@ -1,7 +1,8 @@
 import { AppError } from "@farebox/kit/app-error";
 import { kindsFor } from "../domain/method-capabilities.ts";
-import { type Payment, type PaymentReport, retryDelayMs } from "../domain/payment.ts";
-import type { ProviderAnswer } from "../providers/payment-provider.ts";
+import { isBegun, type Payment, type PaymentReport, retryDelayMs } from "../domain/payment.ts";
+import type { PaymentWay, ProviderAnswer } from "../providers/payment-provider.ts";
+import { readMethod } from "../store/method-store.ts";
 import {
   applyReport,
   markRefused,
@@ -56,7 +57,7 @@ async function hearProvider(deps: PaymentDeps, payment: Payment): Promise<boolea
       await note(deps, payment, answer.value, nowMs);
       return true;
     case "REFUSED":
-      if (payment.sessionId === "" || nowMs - payment.createTimeMs > pageMsMax) {
+      if (!isBegun(payment) || nowMs - payment.createTimeMs > pageMsMax) {
         await markRefused(deps.pool, payment, answer.code, nowMs);
         return true;
       }
@@ -72,19 +73,27 @@ async function hearProvider(deps: PaymentDeps, payment: Payment): Promise<boolea
 }
 
 async function askProvider(
-  { provider, kinds }: PaymentDeps,
+  deps: PaymentDeps,
   payment: Payment,
   nowMs: number,
 ): Promise<ProviderAnswer<PaymentReport>> {
-  if (payment.sessionId !== "") return provider.read(payment);
+  const provider = payment.provider === "manual" ? deps.manual : deps.provider;
+  if (isBegun(payment)) return provider.read(payment);
   const isKeyKnown = nowMs - payment.createTimeMs < keyMsMax;
-  const able = kindsFor(kinds, payment.method, payment.currencyCode);
-  if (isKeyKnown && payment.attempts < attemptsMax) return provider.begin(payment, able);
+  const way = await wayOf(deps, payment);
+  if (isKeyKnown && payment.attempts < attemptsMax) return provider.begin(payment, way);
   const found = await provider.find(payment);
   if (found.kind !== "DONE") return found;
   if (found.value !== undefined) return { kind: "DONE", value: found.value };
-  if (isKeyKnown) return provider.begin(payment, able);
+  if (isKeyKnown) return provider.begin(payment, way);
   return { kind: "REFUSED", code: "never_begun", message: "The provider knows no such payment." };
+}
+
+/** The saved method is read also when it has been removed since: the key wants the same words. */
+async function wayOf({ pool, kinds }: PaymentDeps, payment: Payment): Promise<PaymentWay> {
+  const { method: kind, currencyCode, paymentMethodId: id } = payment;
+  const method = id === "" ? undefined : await readMethod(pool, { id });
+  return { kinds: kindsFor(kinds, kind, currencyCode), method };
 }
 
 async function note(

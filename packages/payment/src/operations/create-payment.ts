@@ -1,20 +1,30 @@
+import { randomBytes } from "node:crypto";
 import { AppError } from "@farebox/kit/app-error";
 import { newUuid } from "@farebox/kit/ids";
 import { formatNanos } from "@farebox/kit/money";
 import { isDuplicate } from "@farebox/kit/mysql";
-import { kindsFor } from "../domain/method-capabilities.ts";
+import {
+  capabilitiesOf,
+  kindsFor,
+  methodCapabilities,
+  type ProviderName,
+} from "../domain/method-capabilities.ts";
 import { payableRange, toMinor } from "../domain/minor-units.ts";
 import { isSameOrder, type Payment, type PaymentOrder } from "../domain/payment.ts";
+import { transferCode } from "../domain/transfer.ts";
 import { insertPayment, readPayment } from "../store/payment-store.ts";
 import { advancePayment } from "./advance-payment.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
+import { requireMethod } from "./read-methods.ts";
 
 /**
  * Begins to collect the money of an order. The intent is kept before the provider is asked, under a key of ours, so that
  * whatever dies in between, there is one payment for an order. Asked again with the same content it answers the payment as
  * it stands.
  *
- * Errors: AMOUNT_NOT_PAYABLE, PAYMENT_METHOD_UNSUITABLE, REQUEST_ID_REUSED for other content, PAYMENT_UNAVAILABLE when the
+ * A saved method is charged at once, without the payer; what it declines is a payment that FAILED.
+ *
+ * Errors: AMOUNT_NOT_PAYABLE, PAYMENT_METHOD_UNSUITABLE, PAYMENT_METHOD_NOT_FOUND, REQUEST_ID_REUSED for other content, PAYMENT_UNAVAILABLE when the
  * provider did not say what became of it (ask again).
  */
 export async function createPayment(deps: PaymentDeps, order: PaymentOrder): Promise<Payment> {
@@ -30,10 +40,12 @@ export async function createPayment(deps: PaymentDeps, order: PaymentOrder): Pro
 
 async function insertNew(deps: PaymentDeps, order: PaymentOrder): Promise<Payment> {
   const minor = requirePayable(order);
-  requireKind(deps, order);
+  const provider = await providerFor(deps, order);
   const payment: Payment = {
     ...order,
     id: newUuid().toString("hex"),
+    provider,
+    paymentCode: provider === "manual" ? transferCode(randomBytes(10)) : "",
     state: "CREATED",
     minor,
     paidMethod: "UNSPECIFIED",
@@ -61,7 +73,19 @@ function requirePayable({ amount, currencyCode }: PaymentOrder): bigint {
   throw new AppError("AMOUNT_NOT_PAYABLE", undefined, { metadata });
 }
 
-function requireKind({ kinds }: PaymentDeps, { method, currencyCode }: PaymentOrder): void {
-  if (kindsFor(kinds, method, currencyCode).length > 0) return;
-  throw new AppError("PAYMENT_METHOD_UNSUITABLE", undefined, { metadata: { field: "method" } });
+/** Who collects, by what is switched on and by what the saved method can do. */
+async function providerFor(deps: PaymentDeps, order: PaymentOrder): Promise<ProviderName> {
+  const { accountId, method: asked, currencyCode, paymentMethodId: id } = order;
+  const saved = id === "" ? undefined : await requireMethod(deps, { accountId, id });
+  const kind = saved?.kind ?? asked;
+  const [first] = kindsFor(deps.kinds, kind, currencyCode);
+  const isOther = saved !== undefined && asked !== "UNSPECIFIED" && asked !== saved.kind;
+  if (first === undefined || isOther) throw unsuitable("method");
+  if (saved !== undefined && !capabilitiesOf(kind)?.offSession)
+    throw unsuitable("payment_method_id");
+  return methodCapabilities[first].provider;
+}
+
+function unsuitable(field: string): AppError {
+  return new AppError("PAYMENT_METHOD_UNSUITABLE", undefined, { metadata: { field } });
 }

@@ -42,6 +42,7 @@ export function pageOfPayments(
   filter: {
     readonly accountId: string;
     readonly orderId: string;
+    readonly paymentCode: string;
     readonly state: PaymentState | undefined;
   },
   request: PageRequest,

@@ -2,7 +2,7 @@ import { AppError } from "@farebox/kit/app-error";
 import { newUuid } from "@farebox/kit/ids";
 import { formatNanos, type Nanos } from "@farebox/kit/money";
 import { inTransaction, isDuplicate, type PoolConnection } from "@farebox/kit/mysql";
-import { methodCapabilities } from "../domain/method-capabilities.ts";
+import { capabilitiesOf } from "../domain/method-capabilities.ts";
 import { toMinor } from "../domain/minor-units.ts";
 import type { Payment } from "../domain/payment.ts";
 import type { Refund } from "../domain/refund.ts";
@@ -123,7 +123,7 @@ function requireCurrency(payment: Payment, { amount }: RefundPaymentInput): void
 }
 
 function requireInTime(payment: Payment, nowMs: number): void {
-  const able = Object.values(methodCapabilities).find(({ kind }) => kind === payment.paidMethod);
+  const able = capabilitiesOf(payment.paidMethod);
   if (able === undefined || payment.paidTimeMs === undefined) return;
   if (nowMs - payment.paidTimeMs <= able.refundableDays * dayMs) return;
   throw new AppError("PAYMENT_METHOD_UNSUITABLE", undefined, { metadata: { field: "payment_id" } });

@@ -1,5 +1,6 @@
 import { AppError } from "@farebox/kit/app-error";
 import type { Payment } from "../domain/payment.ts";
+import type { ObjectOwner } from "../providers/payment-provider.ts";
 import { readPayment } from "../store/payment-store.ts";
 import { reopenPayment } from "./advance-payment.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
@@ -16,22 +17,22 @@ export async function toldPaymentOf(
   if (intentId === "") return undefined;
   const known = await readPayment(deps.pool, { intentId });
   if (known?.isTold && known.state === "PAID") return known;
-  const id = known?.id ?? (await ownerOf(deps, intentId));
-  if (id === "FOREIGN") return "FOREIGN";
-  if (id === undefined || !(await readPayment(deps.pool, { id }))) return undefined;
+  const owner = known === undefined ? await ownerOf(deps, intentId) : undefined;
+  if (owner?.kind === "FOREIGN") return "FOREIGN";
+  const id = known?.id ?? (owner?.kind === "PAYMENT" ? owner.paymentId : "");
+  if (id === "" || !(await readPayment(deps.pool, { id }))) return undefined;
   await reopenPayment(deps, id);
   const payment = await readPayment(deps.pool, { id });
   if (!payment?.isTold) throw new AppError("PAYMENT_UNAVAILABLE");
   return payment;
 }
 
-/** Whose an object of the provider's is: a payment's id, FOREIGN, or undefined when there is no such object. */
+/** Whose an object of the provider's is. Errors: PAYMENT_UNAVAILABLE. */
 export async function ownerOf(
   { provider }: Pick<PaymentDeps, "provider">,
   objectId: string,
-): Promise<string | undefined> {
+): Promise<ObjectOwner> {
   const answer = await provider.ownerOf(objectId);
   if (answer.kind === "UNKNOWN") throw new AppError("PAYMENT_UNAVAILABLE");
-  if (answer.kind === "REFUSED" || answer.value.kind === "MISSING") return undefined;
-  return answer.value.kind === "FOREIGN" ? "FOREIGN" : answer.value.paymentId;
+  return answer.kind === "REFUSED" ? { kind: "MISSING" } : answer.value;
 }

@@ -3,9 +3,12 @@ import { retryDelayMs } from "../domain/payment.ts";
 import type { EventState, ProviderEvent } from "../domain/provider-event.ts";
 import { claimEvents, moveEvent } from "../store/event-store.ts";
 import { readPayment } from "../store/payment-store.ts";
+import { readSetup } from "../store/setup-store.ts";
 import { adoptRefund } from "./adopt-refund.ts";
 import { advanceDispute } from "./advance-dispute.ts";
 import { reopenPayment } from "./advance-payment.ts";
+import { advanceSetup } from "./advance-setup.ts";
+import { hearOfCustomer, hearOfMethod } from "./hear-of-method.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
 import { isRefusal } from "./tell-billing.ts";
 import { ownerOf } from "./told-payment-of.ts";
@@ -74,7 +77,13 @@ async function judge(deps: PaymentDeps, event: ProviderEvent): Promise<Judgement
     if (answer.kind === "UNKNOWN") throw new AppError("PAYMENT_UNAVAILABLE");
     return answer.kind === "DONE" ? judgements[await adoptRefund(deps, answer.value)] : unknown;
   }
-  if (/^(checkout\.session|payment_intent)\./.test(type)) return judgePayment(deps, objectId);
+  if (/^(checkout\.session|payment_intent|setup_intent)\./.test(type))
+    return judgeObject(deps, objectId);
+  if (type.startsWith("payment_method.")) return judgements[await hearOfMethod(deps, objectId)];
+  if (type === "customer.deleted") {
+    await hearOfCustomer(deps, objectId);
+    return done;
+  }
   return { state: "IGNORED", reason: "nothing is done for events of this type" };
 }
 
@@ -89,12 +98,26 @@ async function judgeRefunds(deps: PaymentDeps, chargeId: string): Promise<Judgem
   return done;
 }
 
-async function judgePayment(deps: PaymentDeps, objectId: string): Promise<Judgement> {
+/** A page or an intent: of a payment, or of a method that is being saved. */
+async function judgeObject(deps: PaymentDeps, objectId: string): Promise<Judgement> {
   const key = objectId.startsWith("cs_") ? { sessionId: objectId } : { intentId: objectId };
   const known = await readPayment(deps.pool, key);
-  const paymentId = known?.id ?? (await ownerOf(deps, objectId));
-  if (paymentId === "FOREIGN") return foreign;
-  if (paymentId === undefined || !(await readPayment(deps.pool, { id: paymentId }))) return unknown;
+  if (known !== undefined) return judgePayment(deps, known.id);
+  const owner = await ownerOf(deps, objectId);
+  if (owner.kind === "PAYMENT") return judgePayment(deps, owner.paymentId);
+  if (owner.kind === "SETUP") return judgeSetup(deps, owner.setupId);
+  return owner.kind === "FOREIGN" ? foreign : unknown;
+}
+
+async function judgeSetup(deps: PaymentDeps, id: string): Promise<Judgement> {
+  if ((await readSetup(deps.pool, { id })) === undefined) return unknown;
+  const { state, attempts } = await advanceSetup(deps, id);
+  if (state === "CREATED" || attempts > 0) throw new AppError("PAYMENT_UNAVAILABLE");
+  return done;
+}
+
+async function judgePayment(deps: PaymentDeps, paymentId: string): Promise<Judgement> {
+  if (!(await readPayment(deps.pool, { id: paymentId }))) return unknown;
   await reopenPayment(deps, paymentId);
   const after = await readPayment(deps.pool, { id: paymentId });
   // The event says that something came to pass: until Billing knows, it is not done.

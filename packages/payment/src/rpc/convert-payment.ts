@@ -2,18 +2,23 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { fieldError } from "@farebox/kit/app-error";
 import { parseId } from "@farebox/kit/ids";
+import type { Nanos } from "@farebox/kit/money";
 import { PaymentMethodKind } from "@farebox/proto/farebox/common/v1/payment_method_kind";
 import {
+  type AutoRechargeSchema,
   type PaymentMethodCapabilitiesSchema,
+  type PaymentMethodSchema,
   type PaymentSchema,
   PaymentState,
   RefundOrigin,
   type RefundSchema,
   RefundState,
 } from "@farebox/proto/farebox/payment/v1/payment";
+import type { AutoRecharge } from "../domain/auto-recharge.ts";
 import type { MethodCapabilities, MethodKind } from "../domain/method-capabilities.ts";
 import type { Payment } from "../domain/payment.ts";
 import type { Refund } from "../domain/refund.ts";
+import type { ListedMethod } from "../operations/read-methods.ts";
 import type { PaymentTotals } from "../operations/read-payments.ts";
 
 /** Reads an id as 32 hex digits. Errors: INVALID_ARGUMENT. */
@@ -36,13 +41,14 @@ export function toProtoPayment(
     amount: { amountNanos: payment.amount, currencyCode },
     method: PaymentMethodKind[method],
     state: PaymentState[payment.state],
-    provider: "stripe",
+    provider: payment.provider,
     providerIds: {
       ...(sessionId === "" ? {} : { checkout_session: sessionId }),
       ...(intentId === "" ? {} : { payment_intent: intentId }),
     },
     isTest: payment.isTest,
     paymentUrl: payment.paymentUrl,
+    paymentCode: payment.paymentCode,
     declineCode: payment.declineCode,
     refunded: { amountNanos: totals.refunded, currencyCode },
     disputed: { amountNanos: totals.disputed, currencyCode },
@@ -66,6 +72,38 @@ export function toProtoRefund(refund: Refund): MessageInitShape<typeof RefundSch
   };
 }
 
+export function toProtoMethod({
+  method,
+  isDefault,
+}: ListedMethod): MessageInitShape<typeof PaymentMethodSchema> {
+  const { accountId, brand, last4, expireMonth, expireYear } = method;
+  return {
+    id: `pmt_${method.id}`,
+    ...{ accountId, brand, last4, expireMonth, expireYear, isDefault },
+    kind: PaymentMethodKind[method.kind],
+    createTime: timestampFromMs(method.createTimeMs),
+  };
+}
+
+export function toProtoAutoRecharge(
+  setting: AutoRecharge,
+): MessageInitShape<typeof AutoRechargeSchema> {
+  const { accountId, currencyCode, limitPerMonth, nextAttemptMs, paymentMethodId } = setting;
+  const money = (amountNanos: Nanos) => ({ amountNanos, currencyCode });
+  return {
+    accountId,
+    enabled: setting.isEnabled,
+    threshold: money(setting.threshold),
+    amount: money(setting.amount),
+    paymentMethodId: paymentMethodId === "" ? "" : `pmt_${paymentMethodId}`,
+    ...(limitPerMonth === undefined ? {} : { limitPerMonth: money(limitPerMonth) }),
+    attemptsPerDay: setting.attemptsPerDay,
+    failedAttempts: setting.failedAttempts,
+    ...(nextAttemptMs === undefined ? {} : { nextAttemptTime: timestampFromMs(nextAttemptMs) }),
+    disabledReason: setting.disabledReason,
+  };
+}
+
 export function toProtoCapabilities(
   able: MethodCapabilities,
 ): MessageInitShape<typeof PaymentMethodCapabilitiesSchema> {
@@ -74,8 +112,12 @@ export function toProtoCapabilities(
     ...can,
     kind: PaymentMethodKind[kind],
     currencyCodes: [...currencyCodes],
-    provider: "stripe",
   };
+}
+
+/** Reads the id of a saved method; empty stays empty. Errors: INVALID_ARGUMENT. */
+export function fromMethodId(text: string, field = "payment_method_id"): string {
+  return text === "" ? "" : fromId("pmt", text, field);
 }
 
 /** The kind that the contract's number stands for. */

@@ -3,7 +3,12 @@ import { AppError, fieldError } from "@farebox/kit/app-error";
 import { actsForAnyAccount, type RpcImpl } from "@farebox/kit/rpc-context";
 import { PaymentState } from "@farebox/proto/farebox/payment/v1/payment";
 import type { PaymentService } from "@farebox/proto/farebox/payment/v1/payment_service";
-import { kindsFor, methodCapabilities, payableKinds } from "../domain/method-capabilities.ts";
+import {
+  kindsFor,
+  type MethodCapabilities,
+  methodCapabilities,
+  payableKinds,
+} from "../domain/method-capabilities.ts";
 import { type Payment, paymentStates } from "../domain/payment.ts";
 import { advancePayment, reopenPayment } from "../operations/advance-payment.ts";
 import { createPayment } from "../operations/create-payment.ts";
@@ -16,19 +21,26 @@ import {
   readTotals,
 } from "../operations/read-payments.ts";
 import { refundPayment } from "../operations/refund-payment.ts";
+import { autoRecharges } from "./auto-recharge-calls.ts";
 import {
   fromId,
   fromMethod,
+  fromMethodId,
   toProtoCapabilities,
   toProtoPayment,
   toProtoRefund,
 } from "./convert-payment.ts";
+import { savedMethods } from "./saved-method-calls.ts";
 
-export type PaymentServiceDeps = PaymentDeps & ReadDeps;
+export type PaymentServiceDeps = PaymentDeps &
+  ReadDeps & {
+    /** Where to send transfers, for people. */
+    readonly instructions: string;
+  };
 
-/** `PaymentService`, but for saved methods and automatic recharges. */
-export function paymentService(deps: PaymentServiceDeps): Partial<RpcImpl<typeof PaymentService>> {
-  return { ...payments(deps), ...refunds(deps) };
+/** `PaymentService`. */
+export function paymentService(deps: PaymentServiceDeps): RpcImpl<typeof PaymentService> {
+  return { ...payments(deps), ...refunds(deps), ...savedMethods(deps), ...autoRecharges(deps) };
 }
 
 function payments(deps: PaymentServiceDeps) {
@@ -36,7 +48,6 @@ function payments(deps: PaymentServiceDeps) {
     toProtoPayment(payment, await readTotals(deps.pool, payment.id));
   return {
     createPayment: async (req) => {
-      if (req.paymentMethodId !== "") throw new AppError("PAYMENT_METHOD_NOT_FOUND");
       if (req.amount === undefined) throw fieldError("amount", "is missing");
       const { paymentOrderId: orderId, accountId, subject, clientIp, returnUrl, amount } = req;
       if (amount.currencyCode === "") throw fieldError("amount.currency_code", "is missing");
@@ -46,17 +57,23 @@ function payments(deps: PaymentServiceDeps) {
         amount: amount.amountNanos,
         currencyCode: amount.currencyCode,
         method: fromMethod(req.method),
+        paymentMethodId: fromMethodId(req.paymentMethodId),
         expireTimeMs: req.expireTime === undefined ? undefined : timestampMs(req.expireTime),
       });
-      return { payment: await answer(payment), paymentUrl: payment.paymentUrl };
+      const { paymentUrl, paymentCode } = payment;
+      const isTransfer = paymentCode !== "";
+      return {
+        ...{ payment: await answer(payment), paymentUrl, paymentCode },
+        ...(isTransfer ? { paymentParams: { instructions: deps.instructions } } : {}),
+      };
     },
     getPayment: async ({ paymentId, accountId }) => {
       const id = fromId("pay", paymentId, "payment_id");
       return { payment: await answer(await getPayment(deps.pool, { id, accountId })) };
     },
-    listPayments: async ({ accountId, paymentOrderId: orderId, state, ...page }) => {
+    listPayments: async ({ accountId, paymentOrderId: orderId, paymentCode, state, ...page }) => {
       const word = paymentStates.find((it) => PaymentState[it] === state);
-      const filter = { accountId, orderId, state: word };
+      const filter = { accountId, orderId, paymentCode, state: word };
       const { rows, nextPageToken } = await pageOfPayments(deps, filter, page);
       return { payments: await Promise.all(rows.map(answer)), nextPageToken };
     },
@@ -69,9 +86,11 @@ function payments(deps: PaymentServiceDeps) {
       return { payment: await answer(payment) };
     },
     listPaymentMethodKinds: async ({ currencyCode }) => {
-      const able =
-        currencyCode === "" ? deps.kinds : kindsFor(deps.kinds, "UNSPECIFIED", currencyCode);
-      const kinds = payableKinds.filter((name) => able.includes(name));
+      const takes = ({ kind }: MethodCapabilities) =>
+        currencyCode === "" || kindsFor(deps.kinds, kind, currencyCode).length > 0;
+      const kinds = payableKinds.filter(
+        (name) => deps.kinds.includes(name) && takes(methodCapabilities[name]),
+      );
       return {
         kinds: kinds.map((name) => toProtoCapabilities(methodCapabilities[name])),
         isTest: deps.provider.isTest,

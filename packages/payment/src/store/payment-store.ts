@@ -1,5 +1,5 @@
 import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
-import type { MethodKind } from "../domain/method-capabilities.ts";
+import { methodKinds, providerNames } from "../domain/method-capabilities.ts";
 import { fromMinor } from "../domain/minor-units.ts";
 import {
   type Payment,
@@ -15,6 +15,7 @@ export async function insertPayment(db: Queryable, payment: Payment): Promise<vo
   await db.query("INSERT INTO payment SET ?", [
     {
       id: toBytes(payment.id),
+      provider: payment.provider,
       order_id: payment.orderId,
       account_id: payment.accountId,
       state: payment.state,
@@ -22,10 +23,12 @@ export async function insertPayment(db: Queryable, payment: Payment): Promise<vo
       currency_code: payment.currencyCode,
       minor: payment.minor,
       method: payment.method,
+      payment_method_id: payment.paymentMethodId === "" ? null : toBytes(payment.paymentMethodId),
       subject: payment.subject,
       client_ip: payment.clientIp,
       return_url: payment.returnUrl,
       payment_url: "",
+      payment_code: payment.paymentCode || null,
       expire_time: toTime(payment.expireTimeMs),
       due_time: toTime(payment.createTimeMs),
       create_time: toTime(payment.createTimeMs),
@@ -173,6 +176,8 @@ export type PaymentFilter = {
   readonly accountId: string;
   /** Empty for every order. */
   readonly orderId: string;
+  /** Empty for every code. */
+  readonly paymentCode: string;
   readonly state: PaymentState | undefined;
 };
 
@@ -182,10 +187,11 @@ export async function listPayments(
   filter: PaymentFilter,
   page: { readonly after: string | undefined; readonly limit: number },
 ): Promise<Payment[]> {
-  const { accountId, orderId, state } = filter;
+  const { accountId, orderId, paymentCode, state } = filter;
   const conditions: [string, unknown][] = [
     ...(accountId === "" ? [] : [["account_id = ?", accountId] as [string, unknown]]),
     ...(orderId === "" ? [] : [["order_id = ?", orderId] as [string, unknown]]),
+    ...(paymentCode === "" ? [] : [["payment_code = ?", paymentCode] as [string, unknown]]),
     ...(state === undefined ? [] : [["state = ?", state] as [string, unknown]]),
     ...(page.after === undefined ? [] : [["id < ?", toBytes(page.after)] as [string, unknown]]),
   ];
@@ -206,14 +212,15 @@ export async function countParkedPayments(db: Queryable, countMax: number): Prom
   return Number(rows[0]?.n);
 }
 
-const select = `SELECT LOWER(HEX(id)) AS hex, order_id, account_id, state, amount, currency_code, minor, method, paid_method,
-    subject, client_ip, return_url, CAST(expire_time AS CHAR) AS expire_text, session_id, intent_id, is_test, payment_url,
+const select = `SELECT LOWER(HEX(id)) AS hex, provider, order_id, account_id, state, amount, currency_code, minor, method, paid_method,
+    LOWER(HEX(payment_method_id)) AS method_hex, payment_code, subject, client_ip, return_url, CAST(expire_time AS CHAR) AS expire_text, session_id, intent_id, is_test, payment_url,
     decline_code, arrived, arrived_currency, is_told, attempts, CAST(paid_time AS CHAR) AS paid_text,
     CAST(create_time AS CHAR) AS create_text
   FROM payment`;
 
 type PaymentRow = RowDataPacket & {
   readonly hex: string;
+  readonly provider: string;
   readonly order_id: string;
   readonly account_id: string;
   readonly state: string;
@@ -222,6 +229,8 @@ type PaymentRow = RowDataPacket & {
   readonly minor: bigint;
   readonly method: string;
   readonly paid_method: string;
+  readonly method_hex: string | null;
+  readonly payment_code: string | null;
   readonly subject: string;
   readonly client_ip: string;
   readonly return_url: string;
@@ -239,17 +248,10 @@ type PaymentRow = RowDataPacket & {
   readonly create_text: string;
 };
 
-const methodKinds: readonly MethodKind[] = [
-  "UNSPECIFIED",
-  "CARD",
-  "ALIPAY",
-  "WECHAT_PAY",
-  "BANK_TRANSFER",
-];
-
 function toPayment(row: PaymentRow): Payment {
   return {
     id: row.hex,
+    provider: oneOf(providerNames, row.provider),
     orderId: row.order_id,
     accountId: row.account_id,
     state: oneOf(paymentStates, row.state),
@@ -257,6 +259,7 @@ function toPayment(row: PaymentRow): Payment {
     currencyCode: row.currency_code,
     minor: row.minor,
     method: oneOf(methodKinds, row.method),
+    paymentMethodId: row.method_hex ?? "",
     paidMethod: oneOf(methodKinds, row.paid_method),
     subject: row.subject,
     clientIp: row.client_ip,
@@ -266,6 +269,7 @@ function toPayment(row: PaymentRow): Payment {
     intentId: row.intent_id ?? "",
     isTest: row.is_test === 1,
     paymentUrl: row.payment_url,
+    paymentCode: row.payment_code ?? "",
     declineCode: row.decline_code,
     arrived: row.arrived ?? undefined,
     arrivedCurrency: row.arrived_currency,

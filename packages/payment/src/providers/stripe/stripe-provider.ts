@@ -1,17 +1,17 @@
 import { AppError } from "@farebox/kit/app-error";
 import type { Secret } from "@farebox/kit/env";
 import Stripe from "stripe";
-import type { PayableKind } from "../../domain/method-capabilities.ts";
-import type { Payment, PaymentReport } from "../../domain/payment.ts";
 import type { Refund } from "../../domain/refund.ts";
 import type {
   ListedEvent,
-  ListedPayment,
   ObjectOwner,
-  PaymentProvider,
+  OnlineProvider,
+  ProviderAnswer,
 } from "../payment-provider.ts";
 import { askStripe } from "./stripe-answer.ts";
-import { hexOf, reportOfDispute, reportOfRefund, reportOfSession } from "./stripe-reports.ts";
+import { methodCalls } from "./stripe-methods.ts";
+import { listPayments, paymentCalls } from "./stripe-payments.ts";
+import { hexOf, reportOfDispute, reportOfRefund } from "./stripe-reports.ts";
 
 export type StripeOptions = {
   readonly secretKey: Secret;
@@ -27,13 +27,11 @@ export type StripeOptions = {
 const apiVersion = "2026-10-28.endive";
 const callMsMax = 10_000;
 const signatureSecondsMax = 300;
-const minuteMs = 60_000;
-/** Bounds what one comparison reads: a hundred pages. */
+/** Bounds what one look reads. */
 const listedMax = 10_000;
-const intentFields = ["payment_intent.latest_charge"];
 
 /** Stripe by its official client, in the API version that this code was written for. Nothing is retried here: the callers know when. */
-export function createStripeProvider(options: StripeOptions): PaymentProvider {
+export function createStripeProvider(options: StripeOptions): OnlineProvider {
   const stripe = new Stripe(options.secretKey.reveal(), clientConfig(options.apiUrl));
   const secrets = options.webhookSecrets.map((it) => it.reveal());
   return {
@@ -42,7 +40,9 @@ export function createStripeProvider(options: StripeOptions): PaymentProvider {
     isTest: !options.secretKey.reveal().includes("_live_"),
     ...paymentCalls(stripe, options),
     ...refundCalls(stripe),
+    ...methodCalls(stripe, options),
     ...lists(stripe),
+    ownerOf: (objectId) => ownerOf(stripe, objectId),
     readWebhook: (body, signature) => {
       for (const secret of secrets) {
         const event = verified(stripe, body, signature, secret);
@@ -66,98 +66,28 @@ function clientConfig(apiUrl: string | undefined): Stripe.StripeConfig {
   };
 }
 
-function paymentCalls(
-  stripe: Stripe,
-  options: StripeOptions,
-): Pick<PaymentProvider, "begin" | "read" | "find" | "ownerOf"> {
-  return {
-    begin: (payment, kinds) =>
-      askStripe(async () => {
-        const params = sessionParams(payment, kinds, options);
-        const key = { idempotencyKey: `pay_${payment.id}` };
-        return reportOfSession(await stripe.checkout.sessions.create(params, key));
-      }),
-    read: ({ sessionId }) =>
-      askStripe(async () => {
-        const session = await stripe.checkout.sessions.retrieve(sessionId, {
-          expand: intentFields,
-        });
-        return reportOfSession(session);
-      }),
-    find: (payment) =>
-      askStripe(async () => {
-        const sinceMs = payment.createTimeMs - minuteMs;
-        const listed = await listPayments(stripe, sinceMs);
-        return listed.find(({ paymentId }) => paymentId === payment.id)?.report;
-      }),
-    ownerOf: async (objectId) => {
-      const answer = await askStripe(() => metadataOf(stripe, objectId));
-      if (answer.kind === "REFUSED") {
-        return { kind: "DONE", value: { kind: "MISSING" } satisfies ObjectOwner };
-      }
-      if (answer.kind === "UNKNOWN") return answer;
-      const paymentId = hexOf(answer.value?.payment_id, "pay_");
-      const value: ObjectOwner =
-        paymentId === "" ? { kind: "FOREIGN" } : { kind: "PAYMENT", paymentId };
-      return { kind: "DONE", value };
-    },
-  };
+async function ownerOf(stripe: Stripe, objectId: string): Promise<ProviderAnswer<ObjectOwner>> {
+  const answer = await askStripe(() => metadataOf(stripe, objectId));
+  if (answer.kind === "UNKNOWN") return answer;
+  const metadata = answer.kind === "DONE" ? answer.value : undefined;
+  const paymentId = hexOf(metadata?.payment_id, "pay_");
+  const setupId = hexOf(metadata?.setup_id, "pms_");
+  if (answer.kind === "REFUSED") return { kind: "DONE", value: { kind: "MISSING" } };
+  if (paymentId !== "") return { kind: "DONE", value: { kind: "PAYMENT", paymentId } };
+  if (setupId !== "") return { kind: "DONE", value: { kind: "SETUP", setupId } };
+  return { kind: "DONE", value: { kind: "FOREIGN" } };
 }
 
 async function metadataOf(stripe: Stripe, objectId: string): Promise<Stripe.Metadata | null> {
   if (objectId.startsWith("cs_"))
     return (await stripe.checkout.sessions.retrieve(objectId)).metadata;
+  if (objectId.startsWith("seti_")) return (await stripe.setupIntents.retrieve(objectId)).metadata;
   return (await stripe.paymentIntents.retrieve(objectId)).metadata;
-}
-
-/** All of it comes from the payment's row, so that every repetition is the same to the letter. */
-function sessionParams(
-  payment: Payment,
-  kinds: readonly PayableKind[],
-  options: StripeOptions,
-): Stripe.Checkout.SessionCreateParams {
-  const metadata = {
-    payment_id: `pay_${payment.id}`,
-    payment_order_id: payment.orderId,
-    account_id: payment.accountId,
-  };
-  const page = `${options.publicUrl.replace(/\/$/, "")}/return?payment=pay_${payment.id}`;
-  return {
-    mode: "payment",
-    client_reference_id: payment.orderId,
-    metadata,
-    payment_intent_data: { metadata },
-    allowed_payment_method_types: [...kinds],
-    ...(kinds.includes("wechat_pay")
-      ? { payment_method_options: { wechat_pay: { client: "web" as const } } }
-      : {}),
-    line_items: [
-      {
-        quantity: 1,
-        price_data: {
-          currency: payment.currencyCode.toLowerCase(),
-          unit_amount: Number(payment.minor),
-          product_data: { name: payment.subject || options.displayName },
-        },
-      },
-    ],
-    success_url: payment.returnUrl || page,
-    cancel_url: payment.returnUrl || page,
-    expires_at: Math.floor(expiryMs(payment) / 1000),
-    expand: intentFields,
-  };
-}
-
-/** A page lives at least half an hour and at most a day: Stripe takes nothing else. */
-function expiryMs({ createTimeMs, expireTimeMs }: Payment): number {
-  const earliest = createTimeMs + 31 * minuteMs;
-  const latest = createTimeMs + (24 * 60 - 1) * minuteMs;
-  return Math.min(latest, Math.max(earliest, expireTimeMs ?? latest));
 }
 
 function refundCalls(
   stripe: Stripe,
-): Pick<PaymentProvider, "refund" | "readRefund" | "findRefund" | "refundsOf" | "readDispute"> {
+): Pick<OnlineProvider, "refund" | "readRefund" | "findRefund" | "refundsOf" | "readDispute"> {
   return {
     refund: (refund, payment) =>
       askStripe(async () => {
@@ -193,7 +123,7 @@ function listRefunds(
   return stripe.refunds.list({ ...of, limit: 100 }).autoPagingToArray({ limit: listedMax });
 }
 
-function lists(stripe: Stripe): Pick<PaymentProvider, "payments" | "events"> {
+function lists(stripe: Stripe): Pick<OnlineProvider, "payments" | "events"> {
   return {
     payments: (sinceMs) => askStripe(() => listPayments(stripe, sinceMs)),
     events: (sinceMs) =>
@@ -205,19 +135,6 @@ function lists(stripe: Stripe): Pick<PaymentProvider, "payments" | "events"> {
   };
 }
 
-async function listPayments(stripe: Stripe, sinceMs: number): Promise<readonly ListedPayment[]> {
-  const created = { gte: Math.floor(sinceMs / 1000) };
-  const expand = intentFields.map((field) => `data.${field}`);
-  const sessions = await stripe.checkout.sessions
-    .list({ created, limit: 100, expand })
-    .autoPagingToArray({ limit: listedMax });
-  return sessions.map((session) => ({
-    objectId: session.id,
-    paymentId: hexOf(session.metadata?.payment_id, "pay_"),
-    report: reportOfSession(session) satisfies PaymentReport,
-  }));
-}
-
 /** The events that this code acts on: the webhook endpoint at Stripe is to send these. */
 export const eventTypes = [
   "checkout.session.completed",
@@ -227,6 +144,11 @@ export const eventTypes = [
   "payment_intent.succeeded",
   "payment_intent.payment_failed",
   "payment_intent.canceled",
+  "setup_intent.succeeded",
+  "payment_method.detached",
+  "payment_method.updated",
+  "payment_method.automatically_updated",
+  "customer.deleted",
   "charge.refunded",
   "refund.created",
   "refund.updated",

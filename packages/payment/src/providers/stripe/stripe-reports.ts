@@ -19,6 +19,26 @@ export function reportOfSession(session: Stripe.Checkout.Session): PaymentReport
   };
 }
 
+/** What a payment intent without a page says: a charge of a saved method. Nobody is there to do what it may still ask for. */
+export function reportOfIntent(intent: Stripe.PaymentIntent): PaymentReport {
+  const charge = typeof intent.latest_charge === "object" ? intent.latest_charge : null;
+  const states: Readonly<Record<string, PaymentReport["state"]>> = {
+    succeeded: "PAID",
+    processing: "PENDING",
+  };
+  return {
+    state: states[intent.status] ?? "FAILED",
+    sessionId: "",
+    intentId: intent.id,
+    method: kindOf(charge?.payment_method_details?.type),
+    isTest: !intent.livemode,
+    paymentUrl: "",
+    declineCode: declineOf(intent),
+    minor: BigInt(intent.amount_received),
+    currencyCode: intent.currency.toUpperCase(),
+  };
+}
+
 /** A method that takes its time completes the session first and pays or fails later. */
 function stateOfSession(
   session: Stripe.Checkout.Session,
