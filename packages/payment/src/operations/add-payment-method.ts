@@ -1,0 +1,85 @@
+import { AppError } from "@farebox/kit/app-error";
+import { newUuid } from "@farebox/kit/ids";
+import { isDuplicate } from "@farebox/kit/mysql";
+import { type MethodKind, methodCapabilities } from "../domain/method-capabilities.ts";
+import type { MethodSetup } from "../domain/saved-method.ts";
+import { listMethods } from "../store/method-store.ts";
+import { countOpenSetups, insertSetup, readSetup } from "../store/setup-store.ts";
+import { advanceSetup } from "./advance-setup.ts";
+import type { PaymentDeps } from "./payment-deps.ts";
+
+export type AddPaymentMethodInput = {
+  readonly requestId: string;
+  readonly accountId: string;
+  readonly kind: MethodKind;
+  readonly returnUrl: string;
+};
+
+/** Saved methods of an account, and pages to save one at, together. */
+export const savedMethodsMax = 50;
+
+/**
+ * Opens a page of the provider's to save a method at. The intent is kept before the provider is asked, and its id is the key.
+ * Repeated with the same content it answers the same page, without an address once it has ended.
+ *
+ * Errors: ACCOUNT_NOT_FOUND, PAYMENT_METHOD_UNSUITABLE for a kind that cannot be saved and for one more than the account may
+ * have, REQUEST_ID_REUSED, PAYMENT_UNAVAILABLE.
+ */
+export async function addPaymentMethod(
+  deps: PaymentDeps,
+  input: AddPaymentMethodInput,
+): Promise<MethodSetup> {
+  const { accountId, requestId } = input;
+  const known = await readSetup(deps.pool, { accountId, requestId });
+  const setup = known ?? (await insertNew(deps, input));
+  if (setup.kind !== input.kind || setup.returnUrl !== input.returnUrl) {
+    throw new AppError("REQUEST_ID_REUSED");
+  }
+  if (setup.state !== "CREATED") return setup;
+  const advanced = await advanceSetup(deps, setup.id);
+  if (advanced.state !== "CREATED") return advanced;
+  throw new AppError("PAYMENT_UNAVAILABLE", undefined, { retryAfterMs: 1000 });
+}
+
+async function insertNew(deps: PaymentDeps, input: AddPaymentMethodInput): Promise<MethodSetup> {
+  const { pool, provider, accounts, clock } = deps;
+  const { accountId, requestId, kind, returnUrl } = input;
+  requireSavable(deps, kind);
+  await accounts.getAccount({ accountId });
+  await requireRoom(deps, accountId);
+  const setup: MethodSetup = {
+    id: newUuid().toString("hex"),
+    ...{ accountId, requestId, kind, returnUrl },
+    isTest: provider.isTest,
+    state: "CREATED",
+    ...{ sessionId: "", setupUrl: "", attempts: 0 },
+    createTimeMs: clock.nowMs(),
+  };
+  try {
+    await insertSetup(pool, setup);
+    return setup;
+  } catch (error) {
+    const twin = isDuplicate(error) ? await readSetup(pool, { accountId, requestId }) : undefined;
+    if (twin === undefined) throw error;
+    return twin;
+  }
+}
+
+function requireSavable({ kinds }: PaymentDeps, kind: MethodKind): void {
+  const able = kinds.some((name) => {
+    const can = methodCapabilities[name];
+    return can.kind === kind && can.offSession;
+  });
+  if (able) return;
+  throw new AppError("PAYMENT_METHOD_UNSUITABLE", undefined, { metadata: { field: "kind" } });
+}
+
+async function requireRoom({ pool, provider }: PaymentDeps, accountId: string): Promise<void> {
+  const key = { accountId, isTest: provider.isTest };
+  const saved = await listMethods(pool, key, savedMethodsMax);
+  const open = await countOpenSetups(pool, key);
+  if (saved.length + open < savedMethodsMax) return;
+  const metadata = { field: "account_id", maximum: String(savedMethodsMax) };
+  const why = "The account has as many saved payment methods and pages to save one at as it may.";
+  throw new AppError("PAYMENT_METHOD_UNSUITABLE", why, { metadata });
+}

@@ -1,0 +1,134 @@
+import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
+import { methodKinds } from "../domain/method-capabilities.ts";
+import { type MethodSetup, type SetupState, setupStates } from "../domain/saved-method.ts";
+import { oneOf, type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
+import type { CustomerKey } from "./customer-store.ts";
+
+/** Writes a new setup, due at once. Throws a duplicate when its request is known. */
+export async function insertSetup(db: Queryable, setup: MethodSetup): Promise<void> {
+  await db.query("INSERT INTO method_setup SET ?", [
+    {
+      id: toBytes(setup.id),
+      account_id: setup.accountId,
+      is_test: setup.isTest ? 1 : 0,
+      request_id: setup.requestId,
+      kind: setup.kind,
+      return_url: setup.returnUrl,
+      state: setup.state,
+      setup_url: "",
+      due_time: toTime(setup.createTimeMs),
+      create_time: toTime(setup.createTimeMs),
+    },
+  ]);
+}
+
+/** What a setup is found by. */
+export type SetupKey =
+  | { readonly id: string }
+  | { readonly sessionId: string }
+  | { readonly accountId: string; readonly requestId: string };
+
+/** Reads a setup as last committed. */
+export async function readSetup(db: Queryable, key: SetupKey): Promise<MethodSetup | undefined> {
+  const [where, values] = whereOf(key);
+  const [rows] = await db.query<SetupRow[]>(`${select} WHERE ${where}`, values);
+  return rows[0] && toSetup(rows[0]);
+}
+
+function whereOf(key: SetupKey): [string, unknown[]] {
+  if ("id" in key) return ["id = ?", [toBytes(key.id)]];
+  if ("sessionId" in key) return ["session_id = ?", [key.sessionId]];
+  return ["account_id = ? AND request_id = ?", [key.accountId, key.requestId]];
+}
+
+/** Writes how far a setup has come. It only moves forward: one that has ended stays as it is. */
+export async function moveSetup(
+  db: Queryable,
+  { id }: Pick<MethodSetup, "id">,
+  to: {
+    readonly state: SetupState;
+    readonly sessionId?: string;
+    readonly setupUrl?: string;
+    readonly attempts: number;
+    readonly dueMs?: number;
+  },
+): Promise<void> {
+  const changed = {
+    state: to.state,
+    ...(to.sessionId ? { session_id: to.sessionId } : {}),
+    ...(to.setupUrl === undefined ? {} : { setup_url: to.setupUrl }),
+    attempts: to.attempts,
+    due_time: toTime(to.dueMs),
+  };
+  await db.query("UPDATE method_setup SET ? WHERE id = ? AND state IN ('CREATED', 'PENDING')", [
+    changed,
+    toBytes(id),
+  ]);
+}
+
+/** How many setups of an account have not ended. */
+export async function countOpenSetups(
+  db: Queryable,
+  { accountId, isTest }: CustomerKey,
+): Promise<number> {
+  const [rows] = await db.query<RowDataPacket[]>(
+    `SELECT COUNT(*) AS n FROM method_setup
+     WHERE account_id = ? AND is_test = ? AND state IN ('CREATED', 'PENDING')`,
+    [accountId, isTest ? 1 : 0],
+  );
+  return Number(rows[0]?.n);
+}
+
+/** Takes setups that something is to be done for, each for a while. */
+export async function claimDueSetups(
+  db: Queryable,
+  of: { readonly nowMs: number; readonly untilMs: number; readonly limit: number },
+): Promise<readonly string[]> {
+  const [rows] = await db.query<(RowDataPacket & { readonly hex: string })[]>(
+    "SELECT LOWER(HEX(id)) AS hex FROM method_setup WHERE due_time <= ? ORDER BY due_time LIMIT ?",
+    [toTime(of.nowMs), of.limit],
+  );
+  const claimed: string[] = [];
+  for (const { hex } of rows) {
+    const [result] = await db.query<ResultSetHeader>(
+      "UPDATE method_setup SET due_time = ? WHERE id = ? AND due_time <= ?",
+      [toTime(of.untilMs), toBytes(hex), toTime(of.nowMs)],
+    );
+    if (result.affectedRows === 1) claimed.push(hex);
+  }
+  return claimed;
+}
+
+const select = `SELECT LOWER(HEX(id)) AS hex, account_id, is_test, request_id, kind, return_url, state, session_id, setup_url,
+    attempts, CAST(create_time AS CHAR) AS create_text
+  FROM method_setup`;
+
+type SetupRow = RowDataPacket & {
+  readonly hex: string;
+  readonly account_id: string;
+  readonly is_test: number;
+  readonly request_id: string;
+  readonly kind: string;
+  readonly return_url: string;
+  readonly state: string;
+  readonly session_id: string | null;
+  readonly setup_url: string;
+  readonly attempts: number;
+  readonly create_text: string;
+};
+
+function toSetup(row: SetupRow): MethodSetup {
+  return {
+    id: row.hex,
+    accountId: row.account_id,
+    isTest: row.is_test === 1,
+    requestId: row.request_id,
+    kind: oneOf(methodKinds, row.kind),
+    returnUrl: row.return_url,
+    state: oneOf(setupStates, row.state),
+    sessionId: row.session_id ?? "",
+    setupUrl: row.setup_url,
+    attempts: row.attempts,
+    createTimeMs: readTime(row.create_text) ?? 0,
+  };
+}
