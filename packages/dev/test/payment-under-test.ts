@@ -37,6 +37,10 @@ export type PaymentUnderTest = AsyncDisposable & {
   readonly returnUrl: string;
   /** A client of Payment as the holder of a key. */
   asKey(key: string): GrpcClient<typeof PaymentService>;
+  /** A client of what operators do, as the person of that name. */
+  asPerson(userId: string): Promise<GrpcClient<typeof PaymentOperationsService>>;
+  /** The same with a key. */
+  asKeyOperator(key: string): GrpcClient<typeof PaymentOperationsService>;
   /** A new account with a key that may do all that a customer may. */
   newCustomer(): Promise<{ readonly accountId: string; readonly key: string }>;
 };
@@ -84,6 +88,8 @@ export async function startPaymentForTest(
     STRIPE_WEBHOOK_SECRETS: `whsec_an_old_one_of_tests,${emulator.webhookSecret}`,
     STRIPE_API_URL: emulator.url,
     PAYMENT_RECONCILE_PERIOD: "1h",
+    PAYMENT_METHODS: "card,alipay,wechat_pay,bank_transfer",
+    BANK_TRANSFER_INSTRUCTIONS: "To Farebox, IBAN DE00 0000",
     ...env,
   });
   const payment = stack.use(
@@ -100,6 +106,14 @@ export async function startPaymentForTest(
     return made;
   };
   const accounts = client(AccountService, billingAddress);
+  const asKeyOperator = (key: string) => {
+    const metadata = { authorization: `Bearer ${key}` };
+    const made = createGrpcClient(PaymentOperationsService, {
+      ...{ address: paymentAddress, metadata, deadlineMs: 20_000 },
+    });
+    opened.defer(() => made.close());
+    return made;
+  };
   return {
     emulator,
     accounts,
@@ -118,6 +132,18 @@ export async function startPaymentForTest(
       opened.defer(() => made.close());
       return made;
     },
+    asPerson: async (userId) => {
+      const name = newUuidText();
+      const { account } = await accounts.createAccount({ requestId: `staff:${name}` });
+      const { secret } = await accounts.createApiKey({
+        requestId: `key:${name}`,
+        accountId: account?.id ?? "",
+        userId,
+        scopes: ["admin"],
+      });
+      return asKeyOperator(secret);
+    },
+    asKeyOperator,
     newCustomer: async () => {
       const name = newUuidText();
       const { account } = await accounts.createAccount({ requestId: `new:${name}` });

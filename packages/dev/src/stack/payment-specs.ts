@@ -22,6 +22,8 @@ export function paymentSpec(request: SpecsRequest, place: PaymentPlace): ChildSp
     STRIPE_API_URL: place.emulatorUrl ?? "",
     STRIPE_SECRET_KEY: secrets.emulatorKey,
     STRIPE_WEBHOOK_SECRETS: secrets.emulatorWebhookSecret,
+    PAYMENT_METHODS: "card,alipay,wechat_pay,bank_transfer",
+    BANK_TRANSFER_INSTRUCTIONS: "TEST MODE: send nothing. An operator proposes, another approves.",
   };
   return nodeSpec(request, {
     name: "payment",

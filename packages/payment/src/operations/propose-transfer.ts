@@ -34,7 +34,8 @@ export async function proposeTransfer(deps: PaymentDeps, input: TransferInput): 
       if (known?.approvedBy) throw wrongState(payment);
       if (payment.state !== "PENDING" && payment.state !== "EXPIRED") throw wrongState(payment);
       const proposed = { proposedBy: person, proposeTimeMs: deps.clock.nowMs(), approvedBy: "" };
-      await saveProposal(tx, { paymentId, amount, bankReference, ...proposed });
+      const transfer = { paymentId, amount, bankReference, ...proposed };
+      await saveProposal(tx, transfer, known !== undefined);
       return payment;
     });
   } catch (error) {

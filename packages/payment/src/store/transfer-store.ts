@@ -13,16 +13,24 @@ export function lockTransfer(db: Queryable, paymentId: string): Promise<Transfer
   return readOne(db, paymentId, "FOR UPDATE");
 }
 
-/** Writes a proposal in place of the one before. Throws a duplicate when another payment has the bank's reference. */
-export async function saveProposal(db: Queryable, transfer: Transfer): Promise<void> {
+/**
+ * Writes a proposal, in place of the one before when there `isKnown` to be one. Throws a duplicate when another payment has
+ * the bank's reference: an upsert would overwrite that one's row instead.
+ */
+export async function saveProposal(
+  db: Queryable,
+  transfer: Transfer,
+  isKnown: boolean,
+): Promise<void> {
   const changed = {
     amount: transfer.amount,
     bank_reference: transfer.bankReference,
     proposed_by: transfer.proposedBy,
     propose_time: toTime(transfer.proposeTimeMs),
   };
-  const row = { payment_id: toBytes(transfer.paymentId), ...changed };
-  await db.query("INSERT INTO transfer SET ? ON DUPLICATE KEY UPDATE ?", [row, changed]);
+  const id = toBytes(transfer.paymentId);
+  if (isKnown) await db.query("UPDATE transfer SET ? WHERE payment_id = ?", [changed, id]);
+  else await db.query("INSERT INTO transfer SET ?", [{ payment_id: id, ...changed }]);
 }
 
 /** Notes who approved it. */
