@@ -35,6 +35,8 @@ export type PaymentUnderTest = AsyncDisposable & {
   readonly books: Pool;
   readonly webhookUrl: string;
   readonly returnUrl: string;
+  /** Starts another process of Payment on the same database; it ends with the others. */
+  startAnother(): Promise<void>;
   /** A client of Payment as the holder of a key. */
   asKey(key: string): GrpcClient<typeof PaymentService>;
   /** A client of what operators do, as the person of that name. */
@@ -88,13 +90,14 @@ export async function startPaymentForTest(
     STRIPE_WEBHOOK_SECRETS: `whsec_an_old_one_of_tests,${emulator.webhookSecret}`,
     STRIPE_API_URL: emulator.url,
     PAYMENT_RECONCILE_PERIOD: "1h",
+    AUTO_RECHARGE_PERIOD: "200ms",
     PAYMENT_METHODS: "card,alipay,wechat_pay,bank_transfer",
     BANK_TRANSFER_INSTRUCTIONS: "To Farebox, IBAN DE00 0000",
     ...env,
   });
-  const payment = stack.use(
-    await startPayment(config, createLogger({ name: "payment", level: config.logLevel })),
-  );
+  const start = (of: typeof config) =>
+    startPayment(of, createLogger({ name: "payment", level: config.logLevel }));
+  const payment = stack.use(await start(config));
   const http = `http://127.0.0.1:${payment.webhookPort}`;
   emulator.sendWebhooksTo(`${http}/webhooks/stripe`);
   // What is still on its way reaches Payment before it goes.
@@ -125,6 +128,8 @@ export async function startPaymentForTest(
     books: books.pool,
     webhookUrl: `${http}/webhooks/stripe`,
     returnUrl: `${http}/return`,
+    startAnother: async () =>
+      void opened.use(await start({ ...config, port: { port: 0, explicit: true } })),
     asKey: (key) => {
       const metadata = { authorization: `Bearer ${key}` };
       const address = paymentAddress;

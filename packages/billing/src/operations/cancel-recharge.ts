@@ -14,16 +14,18 @@ export type CancelRechargeDeps = { readonly pool: Pool };
  */
 export async function cancelRecharge(
   deps: CancelRechargeDeps,
-  orderId: string,
+  of: { readonly orderId: string; readonly paymentId: string },
 ): Promise<PlacedOrder> {
-  return withOrder(deps.pool, orderId, async (tx, before) => {
+  return withOrder(deps.pool, of.orderId, async (tx, before) => {
     switch (decideCancel(before)) {
       case "REPEAT":
         return before;
       case "ORDER_WRONG_STATE":
         throw new AppError("ORDER_WRONG_STATE", undefined, { metadata: { state: before.state } });
       case "CANCEL": {
-        const after: PlacedOrder = { ...before, state: "CANCELLED" };
+        // The answer that would have named the payment may be on its way: whoever asks why finds it here.
+        const paymentId = before.paymentId ?? of.paymentId;
+        const after: PlacedOrder = { ...before, state: "CANCELLED", paymentId };
         await saveOrder(tx, before, after);
         return after;
       }

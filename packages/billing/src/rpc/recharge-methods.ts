@@ -108,7 +108,10 @@ function paymentMethods(deps: RechargeMethodsDeps): Methods<"confirmRecharge" | 
       return { order: toProtoOrder(order) };
     },
     cancelRecharge: async (req) => {
-      const order = await cancelRecharge(deps, fromOrderId(req.paymentOrderId));
+      const order = await cancelRecharge(deps, {
+        orderId: fromOrderId(req.paymentOrderId),
+        paymentId: req.paymentId,
+      });
       return { order: toProtoOrder(order) };
     },
   };

@@ -1,5 +1,6 @@
 import type Stripe from "stripe";
 import { type EmulatedState, keep, newStripeId } from "./emulated-state.ts";
+import { requireCustomer } from "./keep-customers.ts";
 import { makeSession } from "./make-objects.ts";
 import { listAt, type Params, textAt, textsAt } from "./read-params.ts";
 import { badParam } from "./stripe-fault.ts";
@@ -7,21 +8,18 @@ import { badParam } from "./stripe-fault.ts";
 const daySeconds = 86_400;
 const halfHourSeconds = 1_800;
 
-/** Opens a payment page as `POST /v1/checkout/sessions` does, for `mode=payment`. Throws a StripeFault that names the parameter. */
+/** Opens a page as `POST /v1/checkout/sessions` does, to pay or to save a card. Throws a StripeFault that names the parameter. */
 export function createSession(
   state: EmulatedState,
   params: Params,
   publicUrl: string,
 ): Stripe.Checkout.Session {
-  if (params.mode !== "payment") throw badParam("mode", "Only payment is emulated.");
+  const { mode } = params;
+  if (mode !== "payment" && mode !== "setup") throw badParam("mode", "It is payment or setup.");
   const successUrl = requireText(params, "success_url");
-  const items = listAt(params, "line_items");
-  const currency = textAt(items[0], "price_data", "currency");
-  if (currency === undefined) {
-    throw badParam("line_items", "An item needs price_data.", "parameter_missing");
-  }
-  const amount = items.reduce((sum: number, it) => sum + amountOf(it), 0);
-  requireAmount(amount, currency);
+  const customer = textAt(params, "customer") ?? null;
+  if (customer !== null) requireCustomer(state.customers, customer);
+  const price = mode === "payment" ? priceOf(params) : { amount: null, currency: null };
   const created = state.now();
   const expiresAt = Number(params.expires_at ?? created + daySeconds);
   if (!(expiresAt >= created + halfHourSeconds && expiresAt <= created + daySeconds)) {
@@ -33,13 +31,13 @@ export function createSession(
   return keep(
     state.sessions,
     makeSession({
-      ...{ id, amount, currency, created, expiresAt, successUrl },
+      ...{ id, mode, customer, created, expiresAt, successUrl, ...price },
       kinds: kinds.length === 0 ? ["card"] : kinds,
       url: `${publicUrl}/pay/${id}`,
       cancelUrl: textAt(params, "cancel_url") ?? null,
       clientReferenceId: textAt(params, "client_reference_id") ?? null,
       metadata: {
-        ...textsAt(params, "payment_intent_data", "metadata"),
+        ...textsAt(params, `${mode}_intent_data`, "metadata"),
         ...textsAt(params, "metadata"),
       },
     }),
@@ -50,6 +48,18 @@ function requireText(params: Params, name: string): string {
   const text = textAt(params, name);
   if (text !== undefined) return text;
   throw badParam(name, `Missing required param: ${name}.`, "parameter_missing");
+}
+
+/** What is to be paid at a page. */
+function priceOf(params: Params): { readonly amount: number; readonly currency: string } {
+  const items = listAt(params, "line_items");
+  const currency = textAt(items[0], "price_data", "currency");
+  if (currency === undefined) {
+    throw badParam("line_items", "An item needs price_data.", "parameter_missing");
+  }
+  const amount = items.reduce((sum: number, it) => sum + amountOf(it), 0);
+  requireAmount(amount, currency);
+  return { amount, currency };
 }
 
 function amountOf(item: unknown): number {

@@ -2,6 +2,7 @@ import { createSession } from "./create-session.ts";
 import type { EmulatedState } from "./emulated-state.ts";
 import { expandObject } from "./expand-object.ts";
 import type { KeptAnswer } from "./idempotent.ts";
+import { requireCustomer } from "./keep-customers.ts";
 import { listObjects } from "./list-objects.ts";
 import { listAt, type Params } from "./read-params.ts";
 import { noSuch, StripeFault } from "./stripe-fault.ts";
@@ -18,6 +19,9 @@ export function createEmulatedApi(
 ): EmulatedApi {
   const readable: Readonly<Record<string, [string, ReadonlyMap<string, Kept>]>> = {
     "checkout/sessions": ["checkout.session", state.sessions],
+    customers: ["customer", state.customers],
+    payment_methods: ["PaymentMethod", state.methods],
+    setup_intents: ["setup_intent", state.setupIntents],
     payment_intents: ["payment_intent", state.intents],
     charges: ["charge", state.charges],
     refunds: ["refund", state.refunds],
@@ -26,11 +30,16 @@ export function createEmulatedApi(
   };
   const answerGet = (path: string, params: Params): object => {
     const paths = expansions(params);
+    const customer = /^customers\/([^/]+)\/payment_methods$/.exec(path)?.[1];
+    if (customer !== undefined) {
+      requireCustomer(state.customers, customer);
+      return list(state, "payment_methods", state.methods, { ...params, customer });
+    }
     for (const [name, [kind, objects]] of Object.entries(readable)) {
       if (path === name) return list(state, name, objects, params);
       if (!path.startsWith(`${name}/`)) continue;
       const id = path.slice(name.length + 1);
-      const found = objects.get(id);
+      const found = objects.get(id) ?? state.deletedCustomers.get(id);
       if (found === undefined) throw noSuch(kind, id);
       return expandObject(state, found, paths);
     }
@@ -40,15 +49,30 @@ export function createEmulatedApi(
     if (path === "checkout/sessions") {
       return expandObject(state, createSession(state, params, publicUrl()), expansions(params));
     }
-    if (path === "refunds") return till.refund(params);
-    const expired = /^checkout\/sessions\/([^/]+)\/expire$/.exec(path)?.[1];
-    if (expired !== undefined) return till.expire(expired);
-    throw unknownPath(path);
+    const [kind = "", id = "", verb = ""] = path.replace("checkout/", "checkout.").split("/");
+    const named = kind + (id === "" ? "" : " ID") + (verb === "" ? "" : ` ${verb}`);
+    const work = posts[named];
+    if (work === undefined) throw unknownPath(path);
+    return expandObject(state, work(id, params), expansions(params));
+  };
+  const posts: Readonly<Record<string, (id: string, params: Params) => object>> = {
+    "checkout.sessions ID expire": till.expire,
+    customers: (_, params) => till.createCustomer(params),
+    "customers ID": till.updateCustomer,
+    "payment_intents ID cancel": till.cancelIntent,
+    "payment_intents ID confirm": till.confirmIntent,
+    payment_intents: (_, params) => till.createIntent(params),
+    "payment_methods ID": till.updateMethod,
+    "payment_methods ID attach": till.attachMethod,
+    "payment_methods ID detach": till.detachMethod,
+    refunds: (_, params) => till.refund(params),
   };
   return (method, path, params) => {
     till.expireDue();
     if (method === "GET") return { status: 200, body: answerGet(path, params) };
     if (method === "POST") return working(() => answerPost(path, params));
+    const deleted = method === "DELETE" ? /^customers\/([^/]+)$/.exec(path)?.[1] : undefined;
+    if (deleted !== undefined) return working(() => till.deleteCustomer(deleted));
     throw unknownPath(path);
   };
 }
@@ -88,7 +112,8 @@ function matches(object: object, params: Params): boolean {
   const isOf = (name: string) =>
     params[name] === undefined || Reflect.get(object, name) === params[name];
   const isOfType = types.length === 0 || types.includes(Reflect.get(object, "type"));
-  return isOfType && isOf("payment_intent") && isOf("charge");
+  const names = ["payment_intent", "charge", "customer", "type"];
+  return isOfType && names.every(isOf);
 }
 
 function expansions(params: Params): readonly string[] {

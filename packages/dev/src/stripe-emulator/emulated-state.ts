@@ -7,6 +7,12 @@ export const emulatedVersion = "2026-10-28.endive";
 /** Everything that the emulated Stripe knows. Each kind is kept newest last, the oldest forgotten beyond the bound. */
 export type EmulatedState = {
   readonly sessions: Map<string, Stripe.Checkout.Session>;
+  readonly customers: Map<string, Stripe.Customer>;
+  readonly deletedCustomers: Map<string, Stripe.DeletedCustomer>;
+  readonly methods: Map<string, Stripe.PaymentMethod>;
+  readonly setupIntents: Map<string, Stripe.SetupIntent>;
+  /** The numbers of saved cards, by the method's id: they say what a charge does, and are answered nowhere. */
+  readonly cardNumbers: Map<string, string>;
   readonly intents: Map<string, Stripe.PaymentIntent>;
   readonly charges: Map<string, Stripe.Charge>;
   readonly refunds: Map<string, Stripe.Refund>;
@@ -25,6 +31,11 @@ export function createEmulatedState(): EmulatedState {
   let aheadSeconds = 0;
   return {
     sessions: new Map(),
+    customers: new Map(),
+    deletedCustomers: new Map(),
+    methods: new Map(),
+    setupIntents: new Map(),
+    cardNumbers: new Map(),
     intents: new Map(),
     charges: new Map(),
     refunds: new Map(),

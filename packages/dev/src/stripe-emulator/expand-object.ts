@@ -26,7 +26,10 @@ function expandPath(
 }
 
 function byId(state: EmulatedState, id: string): object | undefined {
-  const kinds = [state.intents, state.charges, state.refunds, state.disputes, state.sessions];
+  const kinds = [
+    ...[state.intents, state.charges, state.refunds, state.disputes, state.sessions],
+    ...[state.customers, state.methods, state.setupIntents],
+  ];
   for (const kind of kinds) {
     const found = kind.get(id);
     if (found !== undefined) return found;

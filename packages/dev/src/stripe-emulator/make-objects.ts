@@ -4,9 +4,12 @@ import { newStripeId } from "./emulated-state.ts";
 /** What a session is made of. */
 export type SessionTerms = {
   readonly id: string;
+  readonly mode: "payment" | "setup";
   readonly url: string;
-  readonly amount: number;
-  readonly currency: string;
+  readonly customer: string | null;
+  /** Null for a page that saves a card. */
+  readonly amount: number | null;
+  readonly currency: string | null;
   readonly kinds: readonly string[];
   readonly created: number;
   readonly expiresAt: number;
@@ -31,6 +34,7 @@ export function makeSession(terms: SessionTerms): Stripe.Checkout.Session {
     client_reference_id: terms.clientReferenceId,
     created: terms.created,
     currency: terms.currency,
+    customer: terms.customer,
     custom_fields: [],
     custom_text: {
       after_submit: null,
@@ -43,16 +47,17 @@ export function makeSession(terms: SessionTerms): Stripe.Checkout.Session {
     expires_at: terms.expiresAt,
     livemode: false,
     metadata: terms.metadata,
-    mode: "payment",
+    mode: terms.mode,
     payment_intent: null,
     payment_method_collection: "if_required",
     payment_method_options: {},
     payment_method_types: [...terms.kinds],
-    payment_status: "unpaid",
+    payment_status: terms.mode === "setup" ? "no_payment_required" : "unpaid",
     shipping_options: [],
     status: "open",
     success_url: terms.successUrl,
-    total_details: { amount_discount: 0, amount_shipping: 0, amount_tax: 0 },
+    total_details:
+      terms.mode === "setup" ? null : { amount_discount: 0, amount_shipping: 0, amount_tax: 0 },
     ui_mode: "hosted_page",
     url: terms.url,
   } satisfies Stripe.Checkout.Session;
@@ -69,7 +74,6 @@ function unusedOfSession() {
     consent: null,
     consent_collection: null,
     currency_conversion: null,
-    customer: null,
     customer_account: null,
     customer_details: null,
     customer_email: null,

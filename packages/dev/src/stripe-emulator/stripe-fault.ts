@@ -1,10 +1,20 @@
+type FaultBody = {
+  readonly message: string;
+  readonly type?: string;
+  readonly code?: string;
+  readonly decline_code?: string;
+  readonly param?: string;
+  /** What a charge that was declined leaves. */
+  readonly payment_intent?: object;
+};
+
 /** An error as Stripe answers it. */
 export class StripeFault extends Error {
   readonly status: number;
-  readonly body: Readonly<Record<string, string>>;
+  readonly body: FaultBody;
 
-  constructor(status: number, body: Readonly<Record<string, string>>) {
-    super(body.message ?? "a fault of Stripe's");
+  constructor(status: number, body: FaultBody) {
+    super(body.message);
     this.status = status;
     this.body = body;
   }

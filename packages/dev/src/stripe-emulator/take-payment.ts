@@ -26,8 +26,11 @@ export function takePayment(desk: Desk, sessionId: string, wish: PayWish): CardO
   }
   const intent = intentOf(desk, session);
   const outcome = outcomeFor(wish);
-  if (outcome.kind === "declines") return decline(desk, { session, intent, why: outcome });
-  if (outcome.kind === "asks" && wish.proves === false) {
+  if (outcome.kind === "declines" || outcome.kind === "declines-later") {
+    return decline(desk, { session, intent, why: outcome });
+  }
+  const asks = outcome.kind === "asks" || outcome.kind === "always-asks";
+  if (asks && wish.proves === false) {
     const code = "payment_intent_authentication_failure";
     const why = { code, declineCode: "authentication_required" };
     return decline(desk, { session, intent, why });
@@ -151,5 +154,5 @@ function intentOf({ state }: Desk, session: Stripe.Checkout.Session): Stripe.Pay
     created: state.now(),
     metadata: session.metadata ?? {},
   });
-  return keep(state.intents, intent);
+  return keep(state.intents, { ...intent, customer: session.customer });
 }
