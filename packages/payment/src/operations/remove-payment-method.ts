@@ -6,6 +6,9 @@ import { lockCustomer, setDefaultMethod } from "../store/customer-store.ts";
 import { listMethods, moveMethod, readMethod } from "../store/method-store.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
 
+/** For so long whoever removes it has the first turn at the provider. */
+const ownTurnMs = 10_000;
+
 /**
  * Forgets a saved method: here at once, so that nothing is charged by it any more, and then at the provider. Should it be the
  * default, the newest other one becomes it. Removing again answers the same.
@@ -32,7 +35,7 @@ export async function takeOut(
   method: SavedMethod,
   state: Exclude<MethodState, "ACTIVE">,
 ): Promise<void> {
-  const due = state === "REMOVING" ? { dueMs: clock.nowMs() } : {};
+  const due = state === "REMOVING" ? { dueMs: clock.nowMs() + ownTurnMs } : {};
   await inTransaction(pool, async (tx: PoolConnection) => {
     const customer = await lockCustomer(tx, method);
     await moveMethod(tx, method, { state, attempts: 0, ...due });

@@ -4,7 +4,10 @@ import { type MethodSetup, type SetupState, setupStates } from "../domain/saved-
 import { oneOf, type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
 import type { CustomerKey } from "./customer-store.ts";
 
-/** Writes a new setup, due at once. Throws a duplicate when its request is known. */
+/** For so long whoever asked for it has the first turn at the provider. */
+const ownTurnMs = 10_000;
+
+/** Writes a new setup, due soon. Throws a duplicate when its request is known. */
 export async function insertSetup(db: Queryable, setup: MethodSetup): Promise<void> {
   await db.query("INSERT INTO method_setup SET ?", [
     {
@@ -16,7 +19,7 @@ export async function insertSetup(db: Queryable, setup: MethodSetup): Promise<vo
       return_url: setup.returnUrl,
       state: setup.state,
       setup_url: "",
-      due_time: toTime(setup.createTimeMs),
+      due_time: toTime(setup.createTimeMs + ownTurnMs),
       create_time: toTime(setup.createTimeMs),
     },
   ]);
