@@ -6,8 +6,9 @@ import { openTrade } from "../src/faults/open-trade.ts";
 import { seededRandom } from "../src/faults/seeded-random.ts";
 import { killHard, type Victim } from "../src/faults/strike.ts";
 
-// Customers buy credit and take it back, through an emulated Stripe, while each process is killed in turn. Afterwards Stripe's
-// own books and Billing's balances agree to the cent, and every order has one page.
+// Customers buy credit by pages, by saved cards and automatically, and take it back, through an emulated Stripe, while each
+// process is killed in turn. Afterwards Stripe's own books and Billing's balances agree to the cent, every order has one page
+// or one charge, and every fall of a balance was paid for once.
 
 const isLong = process.env.FAREBOX_TEST_LONG === "1";
 const customers = isLong ? 60 : 12;
@@ -18,7 +19,7 @@ let faults: FaultStack;
 before(async () => {
   faults = await openFaultStack({
     payments: "emulator",
-    payment: { PAYMENT_RECONCILE_PERIOD: "5s" },
+    payment: { PAYMENT_RECONCILE_PERIOD: "5s", AUTO_RECHARGE_PERIOD: "300ms" },
   });
 });
 after(async () => {

@@ -25,7 +25,8 @@ import { requireMethod } from "./read-methods.ts";
 /** As many balances as Billing answers at a time. */
 const batchMax = 500;
 const atOnceMax = 8;
-const claimMs = 60_000;
+/** Longer than Billing may take to answer; a process that died is waited for no longer than this. */
+const claimMs = 20_000;
 
 /**
  * Pays in for accounts whose balance is below their threshold, and goes on with attempts that were not known to have ended.
@@ -44,13 +45,17 @@ export async function runAutoRecharges(
   );
   const settings = await claimDueSettings(deps.pool, claim);
   if (settings.length === 0 || signal.aborted) return;
-  const balances = await readBalances(deps, settings, signal);
+  const release = { claimedUntilMs: claim.untilMs, checkMs: nowMs + periodMs };
+  const balances = await readBalances(deps, settings, signal).catch(async (error: unknown) => {
+    const all = settings.map(({ accountId }) => accountId);
+    await releaseSettings(deps.pool, all, release);
+    throw error;
+  });
   const isLow = ({ accountId, threshold }: AutoRecharge) => {
     const balance = balances.get(accountId);
     return balance !== undefined && balance < threshold;
   };
   const fine = settings.filter((it) => !isLow(it)).map(({ accountId }) => accountId);
-  const release = { claimedUntilMs: claim.untilMs, checkMs: nowMs + periodMs };
   await releaseSettings(deps.pool, fine, release);
   await inTurns(settings.filter(isLow), signal, async ({ accountId }) => {
     const attempt = await beginAttempt(deps, accountId, { ...release, periodMs });

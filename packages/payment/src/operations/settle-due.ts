@@ -9,7 +9,7 @@ import type { PaymentDeps } from "./payment-deps.ts";
 import { forgetMethod } from "./remove-payment-method.ts";
 
 const batchMax = 50;
-const claimMs = 60_000;
+const claimMs = 30_000;
 
 /**
  * The janitor: does what is due for payments, refunds and saved methods that nobody waits for. What a process left half done when it died,

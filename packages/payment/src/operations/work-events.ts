@@ -15,7 +15,7 @@ import { ownerOf } from "./told-payment-of.ts";
 
 const batchMax = 20;
 const batchesMax = 50;
-const claimMs = 60_000;
+const claimMs = 30_000;
 /** After about a day of trying a person must look. */
 const attemptsMax = 32;
 
