@@ -33,21 +33,27 @@ after(async () => {
 /** Runs in the page. */
 const isCredited = "document.body.textContent.includes('credited to the account')";
 
-async function beginTopUp(requestId: string): Promise<string> {
+/** Calls the gateway's edge with the demo account's own key. */
+async function call(method: string, request: object): Promise<Readonly<Record<string, unknown>>> {
   const { gatewayUrl, demoApiKey } = stack.dev;
-  const answer = await fetch(`${gatewayUrl}/farebox.billing.v1.BillingService/Recharge`, {
+  const answer = await fetch(`${gatewayUrl}/farebox.${method}`, {
     method: "POST",
     headers: { authorization: `Bearer ${demoApiKey}`, "content-type": "application/json" },
-    body: JSON.stringify({
-      requestId,
-      amount: { amountNanos: "10000000000", currencyCode: "USD" },
-    }),
+    body: JSON.stringify(request),
     signal: AbortSignal.timeout(30_000),
   });
   const body: unknown = await answer.json();
   assert.equal(answer.status, 200, JSON.stringify(body));
-  assert(typeof body === "object" && body !== null && "paymentUrl" in body);
-  return String(body.paymentUrl);
+  assert(typeof body === "object" && body !== null);
+  return { ...body };
+}
+
+const tenDollars = { amountNanos: "10000000000", currencyCode: "USD" };
+
+async function beginTopUp(requestId: string): Promise<string> {
+  const request = { requestId, amount: tenDollars };
+  const { paymentUrl } = await call("billing.v1.BillingService/Recharge", request);
+  return String(paymentUrl);
 }
 
 async function credited(): Promise<bigint> {
@@ -105,4 +111,25 @@ test("a page left open shows that the money has not come, and shows no key", asy
   const shown = await page.content();
   assert.match(shown, /have not arrived yet/);
   assert.ok(!shown.includes(stack.dev.demoApiKey) && !shown.includes(stack.dev.demoAccountId));
+});
+
+test("a card is saved in a browser, and pays from then on without the payer", async () => {
+  const before = await credited();
+  const service = "payment.v1.PaymentService";
+  const { setupUrl } = await call(`${service}/AddPaymentMethod`, { requestId: "browser-4" });
+  const page = await browser.newPage();
+  await page.goto(String(setupUrl));
+  assert.match(await page.$eval("main", (main) => main.textContent ?? ""), /TEST MODE/);
+  assert.match(await page.$eval("h1", (title) => title.textContent ?? ""), /Save a card/);
+  await Promise.all([page.waitForNavigation(), page.click("button[type=submit]")]);
+  assert.match(page.url(), /\/return\?setup=pms_[0-9a-f]{32}$/);
+  await page.waitForFunction("document.body.textContent.includes('The card is saved')");
+  const { paymentMethods } = await call(`${service}/ListPaymentMethods`, {});
+  assert(Array.isArray(paymentMethods));
+  const [card]: readonly { readonly id?: string; readonly last4?: string }[] = paymentMethods;
+  assert.equal(card?.last4, "4242");
+  const request = { requestId: "browser-5", amount: tenDollars, paymentMethodId: card?.id };
+  const { order } = await call("billing.v1.BillingService/Recharge", request);
+  assert.partialDeepStrictEqual(order, { state: "RECHARGE_STATE_CREDITED" });
+  assert.equal(await credited(), before + 10_000_000_000n);
 });
