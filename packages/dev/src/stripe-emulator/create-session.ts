@@ -15,11 +15,13 @@ export function createSession(
   publicUrl: string,
 ): Stripe.Checkout.Session {
   const { mode } = params;
-  if (mode !== "payment" && mode !== "setup") throw badParam("mode", "It is payment or setup.");
+  if (mode !== "payment" && mode !== "setup" && mode !== "subscription") {
+    throw badParam("mode", "It is payment, setup or subscription.");
+  }
   const successUrl = requireText(params, "success_url");
   const customer = textAt(params, "customer") ?? null;
   if (customer !== null) requireCustomer(state.customers, customer);
-  const price = mode === "payment" ? priceOf(params) : { amount: null, currency: null };
+  const price = mode === "setup" ? { amount: null, currency: null } : priceOf(state, params);
   const created = state.now();
   const expiresAt = Number(params.expires_at ?? created + daySeconds);
   if (!(expiresAt >= created + halfHourSeconds && expiresAt <= created + daySeconds)) {
@@ -28,6 +30,7 @@ export function createSession(
   }
   const kinds = listAt(params, "allowed_payment_method_types").map(String);
   const id = newStripeId("cs_test");
+  if (mode === "subscription") keepItems(state, id, listAt(params, "line_items"));
   return keep(
     state.sessions,
     makeSession({
@@ -50,20 +53,38 @@ function requireText(params: Params, name: string): string {
   throw badParam(name, `Missing required param: ${name}.`, "parameter_missing");
 }
 
+function keepItems(state: EmulatedState, id: string, items: readonly unknown[]): void {
+  const named = items.flatMap((item) => {
+    const price = textAt(item, "price") ?? "";
+    const { recurring = null } = state.prices.get(price) ?? {};
+    if (recurring === null) throw badParam("line_items", "It needs recurring prices.");
+    return [{ price, quantity: textAt(item, "quantity") ?? "1" }];
+  });
+  state.pageItems.set(id, named);
+}
+
 /** What is to be paid at a page. */
-function priceOf(params: Params): { readonly amount: number; readonly currency: string } {
+function priceOf(
+  { prices }: EmulatedState,
+  params: Params,
+): { readonly amount: number; readonly currency: string } {
   const items = listAt(params, "line_items");
-  const currency = textAt(items[0], "price_data", "currency");
+  const named = items.map((item) => prices.get(textAt(item, "price") ?? ""));
+  const currency = textAt(items[0], "price_data", "currency") ?? named[0]?.currency;
   if (currency === undefined) {
-    throw badParam("line_items", "An item needs price_data.", "parameter_missing");
+    throw badParam("line_items", "An item needs price or price_data.", "parameter_missing");
   }
-  const amount = items.reduce((sum: number, it) => sum + amountOf(it), 0);
+  const amount = items.reduce(
+    (sum: number, item, at) => sum + amountOf(item, named[at]?.unit_amount),
+    0,
+  );
   requireAmount(amount, currency);
   return { amount, currency };
 }
 
-function amountOf(item: unknown): number {
-  return Number(textAt(item, "price_data", "unit_amount")) * Number(textAt(item, "quantity") ?? 1);
+function amountOf(item: unknown, named: number | null | undefined): number {
+  const each = Number(textAt(item, "price_data", "unit_amount") ?? named);
+  return each * Number(textAt(item, "quantity") ?? 1);
 }
 
 /** Stripe's own least, near half a dollar: docs.stripe.com/currencies, "Minimum and maximum charge amounts". */

@@ -18,7 +18,7 @@ export function openDesk(state: EmulatedState, tell: (event: Stripe.Event) => vo
         object: "event",
         api_version: emulatedVersion,
         created: state.now(),
-        data: { object: structuredClone(object) },
+        data: { object: JSON.parse(JSON.stringify(object)) },
         livemode: false,
         pending_webhooks: 1,
         request: { id: null, idempotency_key: null },

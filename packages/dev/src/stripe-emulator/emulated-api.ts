@@ -1,9 +1,11 @@
-import { createSession } from "./create-session.ts";
+import { apiPosts, readPostPath } from "./api-posts.ts";
+import type { Desk } from "./desk.ts";
 import type { EmulatedState } from "./emulated-state.ts";
 import { expandObject } from "./expand-object.ts";
 import type { KeptAnswer } from "./idempotent.ts";
 import { requireCustomer } from "./keep-customers.ts";
-import { listObjects } from "./list-objects.ts";
+import { cancelSubscription, renewDue } from "./keep-subscriptions.ts";
+import { type ListedObject, listObjects } from "./list-objects.ts";
 import { listAt, type Params } from "./read-params.ts";
 import { noSuch, StripeFault } from "./stripe-fault.ts";
 import type { Till } from "./till.ts";
@@ -11,17 +13,20 @@ import type { Till } from "./till.ts";
 /** Answers one call of the API: its method, its path below `/v1`, its parameters. Throws a StripeFault before the work begins. */
 export type EmulatedApi = (method: string, path: string, params: Params) => KeptAnswer;
 
-/** The calls that are emulated, on a state. */
-export function createEmulatedApi(
-  state: EmulatedState,
-  till: Till,
-  publicUrl: () => string,
-): EmulatedApi {
+/** The calls that are emulated, at a desk. */
+export function createEmulatedApi(desk: Desk, till: Till, publicUrl: () => string): EmulatedApi {
+  const { state } = desk;
   const readable: Readonly<Record<string, [string, ReadonlyMap<string, Kept>]>> = {
     "checkout/sessions": ["checkout.session", state.sessions],
     customers: ["customer", state.customers],
     payment_methods: ["PaymentMethod", state.methods],
     setup_intents: ["setup_intent", state.setupIntents],
+    products: ["product", state.products],
+    prices: ["price", state.prices],
+    subscriptions: ["subscription", state.subscriptions],
+    invoices: ["invoice", state.invoices],
+    invoiceitems: ["invoiceitem", state.invoiceItems],
+    invoice_payments: ["invoice_payment", state.invoicePayments],
     payment_intents: ["payment_intent", state.intents],
     charges: ["charge", state.charges],
     refunds: ["refund", state.refunds],
@@ -45,39 +50,28 @@ export function createEmulatedApi(
     }
     throw unknownPath(path);
   };
+  const posts = apiPosts(desk, till, publicUrl);
   const answerPost = (path: string, params: Params): object => {
-    if (path === "checkout/sessions") {
-      return expandObject(state, createSession(state, params, publicUrl()), expansions(params));
-    }
-    const [kind = "", id = "", verb = ""] = path.replace("checkout/", "checkout.").split("/");
-    const named = kind + (id === "" ? "" : " ID") + (verb === "" ? "" : ` ${verb}`);
+    const { named, id } = readPostPath(path);
     const work = posts[named];
     if (work === undefined) throw unknownPath(path);
     return expandObject(state, work(id, params), expansions(params));
   };
-  const posts: Readonly<Record<string, (id: string, params: Params) => object>> = {
-    "checkout.sessions ID expire": till.expire,
-    customers: (_, params) => till.createCustomer(params),
-    "customers ID": till.updateCustomer,
-    "payment_intents ID cancel": till.cancelIntent,
-    "payment_intents ID confirm": till.confirmIntent,
-    payment_intents: (_, params) => till.createIntent(params),
-    "payment_methods ID": till.updateMethod,
-    "payment_methods ID attach": till.attachMethod,
-    "payment_methods ID detach": till.detachMethod,
-    refunds: (_, params) => till.refund(params),
-  };
   return (method, path, params) => {
     till.expireDue();
+    renewDue(desk);
     if (method === "GET") return { status: 200, body: answerGet(path, params) };
     if (method === "POST") return working(() => answerPost(path, params));
-    const deleted = method === "DELETE" ? /^customers\/([^/]+)$/.exec(path)?.[1] : undefined;
-    if (deleted !== undefined) return working(() => till.deleteCustomer(deleted));
+    const [, kind, id = ""] = /^(customers|subscriptions)\/([^/]+)$/.exec(path) ?? [];
+    if (method === "DELETE" && kind === "customers") return working(() => till.deleteCustomer(id));
+    if (method === "DELETE" && kind === "subscriptions") {
+      return working(() => cancelSubscription(desk, id));
+    }
     throw unknownPath(path);
   };
 }
 
-type Kept = { readonly id: string; readonly created: number };
+type Kept = ListedObject;
 
 /** What the work refuses is an answer that its key repeats; what is wrong with the parameters is not. */
 function working(work: () => object): KeptAnswer {
@@ -112,7 +106,7 @@ function matches(object: object, params: Params): boolean {
   const isOf = (name: string) =>
     params[name] === undefined || Reflect.get(object, name) === params[name];
   const isOfType = types.length === 0 || types.includes(Reflect.get(object, "type"));
-  const names = ["payment_intent", "charge", "customer", "type"];
+  const names = ["payment_intent", "charge", "customer", "type", "invoice", "product", "status"];
   return isOfType && names.every(isOf);
 }
 

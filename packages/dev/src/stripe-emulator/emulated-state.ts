@@ -7,12 +7,20 @@ export const emulatedVersion = "2026-10-28.endive";
 /** Everything that the emulated Stripe knows. Each kind is kept newest last, the oldest forgotten beyond the bound. */
 export type EmulatedState = {
   readonly sessions: Map<string, Stripe.Checkout.Session>;
+  readonly products: Map<string, Stripe.Product>;
+  readonly prices: Map<string, Stripe.Price>;
+  readonly subscriptions: Map<string, Stripe.Subscription>;
+  readonly invoices: Map<string, Stripe.Invoice>;
+  readonly invoiceItems: Map<string, Stripe.InvoiceItem>;
+  readonly invoicePayments: Map<string, Stripe.InvoicePayment>;
   readonly customers: Map<string, Stripe.Customer>;
   readonly deletedCustomers: Map<string, Stripe.DeletedCustomer>;
   readonly methods: Map<string, Stripe.PaymentMethod>;
   readonly setupIntents: Map<string, Stripe.SetupIntent>;
   /** The numbers of saved cards, by the method's id: they say what a charge does, and are answered nowhere. */
   readonly cardNumbers: Map<string, string>;
+  /** What a page of `mode=subscription` sells, by the session's id. */
+  readonly pageItems: Map<string, readonly object[]>;
   readonly intents: Map<string, Stripe.PaymentIntent>;
   readonly charges: Map<string, Stripe.Charge>;
   readonly refunds: Map<string, Stripe.Refund>;
@@ -32,10 +40,17 @@ export function createEmulatedState(): EmulatedState {
   return {
     sessions: new Map(),
     customers: new Map(),
+    products: new Map(),
+    prices: new Map(),
+    subscriptions: new Map(),
+    invoices: new Map(),
+    invoiceItems: new Map(),
+    invoicePayments: new Map(),
     deletedCustomers: new Map(),
     methods: new Map(),
     setupIntents: new Map(),
     cardNumbers: new Map(),
+    pageItems: new Map(),
     intents: new Map(),
     charges: new Map(),
     refunds: new Map(),

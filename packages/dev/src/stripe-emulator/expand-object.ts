@@ -28,7 +28,8 @@ function expandPath(
 function byId(state: EmulatedState, id: string): object | undefined {
   const kinds = [
     ...[state.intents, state.charges, state.refunds, state.disputes, state.sessions],
-    ...[state.customers, state.methods, state.setupIntents],
+    ...[state.customers, state.methods, state.setupIntents, state.products, state.prices],
+    ...[state.subscriptions, state.invoices],
   ];
   for (const kind of kinds) {
     const found = kind.get(id);

@@ -1,8 +1,15 @@
 import { type Params, textAt } from "./read-params.ts";
 import { badParam } from "./stripe-fault.ts";
 
+/** An object and when it was made; items of invoices call it their date. */
+export type ListedObject = {
+  readonly id: string;
+  readonly created?: number;
+  readonly date?: number;
+};
+
 /** A page of a list, newest first, as Stripe pages: `created`, `limit`, `starting_after`. */
-export function listObjects<T extends { readonly id: string; readonly created: number }>(
+export function listObjects<T extends ListedObject>(
   objects: Iterable<T>,
   params: Params,
   of: { readonly url: string; readonly matches?: (object: T) => boolean },
@@ -14,7 +21,7 @@ export function listObjects<T extends { readonly id: string; readonly created: n
   const created = rangeOf(params.created);
   const all = [...objects]
     .toReversed()
-    .filter((it) => created(it.created) && (of.matches?.(it) ?? true));
+    .filter((it) => created(it.created ?? it.date ?? 0) && (of.matches?.(it) ?? true));
   const after = params.starting_after;
   const from = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1;
   if (after !== undefined && from === 0) {

@@ -4,7 +4,7 @@ import { newStripeId } from "./emulated-state.ts";
 /** What a session is made of. */
 export type SessionTerms = {
   readonly id: string;
-  readonly mode: "payment" | "setup";
+  readonly mode: "payment" | "setup" | "subscription";
   readonly url: string;
   readonly customer: string | null;
   /** Null for a page that saves a card. */

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { listen } from "@farebox/kit/ops-server";
 import { parse } from "qs";
 import { answerControl } from "./control-api.ts";
+import { openDesk } from "./desk.ts";
 import { createEmulatedApi, type EmulatedApi } from "./emulated-api.ts";
 import {
   createEmulatedState,
@@ -60,9 +61,10 @@ export async function openStripeEmulator(
   let url = "";
   const state = createEmulatedState();
   const webhooks = createWebhookSender({ url: () => webhookUrl, secret: webhookSecret });
-  const till = openTill(state, webhooks.send);
+  const desk = openDesk(state, webhooks.send);
+  const till = openTill(desk);
   const faults = createFaultQueue();
-  const api = createEmulatedApi(state, till, () => url);
+  const api = createEmulatedApi(desk, till, () => url);
   const idempotent = createIdempotent(state);
   const room: EmulatorRoom = { state, till, webhooks, faults, api, idempotent, secretKey };
   const server = createServer((req, res) => {

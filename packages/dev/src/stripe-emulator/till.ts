@@ -1,7 +1,6 @@
 import type Stripe from "stripe";
 import { type Charged, cancelIntent, confirmIntent, createIntent } from "./charge-method.ts";
-import { type Desk, openDesk } from "./desk.ts";
-import type { EmulatedState } from "./emulated-state.ts";
+import type { Desk } from "./desk.ts";
 import { createCustomer, deleteCustomer, updateCustomer } from "./keep-customers.ts";
 import { attachMethod, detachMethod, updateMethod } from "./keep-methods.ts";
 import type { Params } from "./read-params.ts";
@@ -10,6 +9,7 @@ import { noSuch } from "./stripe-fault.ts";
 import { closeDispute, takeDispute } from "./take-dispute.ts";
 import { expirePage, type PayWish, settlePayment, takePayment } from "./take-payment.ts";
 import { endRefund, takeRefund } from "./take-refund.ts";
+import { takeSubscription } from "./take-subscription.ts";
 import type { CardOutcome } from "./test-cards.ts";
 
 /** What moves money in the emulated Stripe. Every change makes the events that Stripe makes; what cannot be throws a StripeFault. */
@@ -36,9 +36,9 @@ export type Till = {
   closeDispute(disputeId: string, outcome: "won" | "lost"): Stripe.Dispute;
 };
 
-/** Opens the till of a state; `tell` sends its events. */
-export function openTill(state: EmulatedState, tell: (event: Stripe.Event) => void): Till {
-  const desk = openDesk(state, tell);
+/** Opens the till of a desk. */
+export function openTill(desk: Desk): Till {
+  const { state } = desk;
   const outcomes = new Map<string, CardOutcome["kind"]>();
   const charged = ({ intent, outcome }: Charged) => {
     if (outcome !== undefined) outcomes.set(String(intent.latest_charge), outcome);
@@ -49,6 +49,7 @@ export function openTill(state: EmulatedState, tell: (event: Stripe.Event) => vo
     pay: (sessionId, wish) => {
       const page = sessionOf(desk, sessionId);
       if (page.mode === "setup") return saveCard(desk, page, wish);
+      if (page.mode === "subscription") return takeSubscription(desk, page, wish);
       const outcome = takePayment(desk, sessionId, wish);
       const session = sessionOf(desk, sessionId);
       const intentId = String(session.payment_intent);
