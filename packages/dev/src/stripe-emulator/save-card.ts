@@ -1,11 +1,11 @@
 import type Stripe from "stripe";
+import { cardOfPayer } from "./card-of-payer.ts";
 import type { Desk } from "./desk.ts";
 import { keep } from "./emulated-state.ts";
 import { keepCard } from "./keep-methods.ts";
 import { makeSetupIntent } from "./make-customer-objects.ts";
-import { badParam, StripeFault } from "./stripe-fault.ts";
+import { StripeFault } from "./stripe-fault.ts";
 import type { PayWish } from "./take-payment.ts";
-import { outcomeOf } from "./test-cards.ts";
 
 /** Saves a card at a page of `mode=setup`. Throws a StripeFault when it is closed or the card declines. */
 export function saveCard(
@@ -14,11 +14,7 @@ export function saveCard(
   wish: PayWish,
 ): Stripe.Checkout.Session {
   const { state, say } = desk;
-  if (session.status !== "open") throw badParam("session", `The page is ${session.status}.`);
-  const outcome = outcomeOf(wish.card ?? "");
-  if (outcome === undefined) {
-    throw badParam("number", "Only test cards can be used here.", "incorrect_number");
-  }
+  const outcome = cardOfPayer(session, wish);
   const intent = state.setupIntents.get(String(session.setup_intent)) ?? newIntent(desk, session);
   if (outcome.kind === "declines" || wish.proves === false) {
     const code = outcome.kind === "declines" ? outcome.code : "setup_intent_authentication_failure";

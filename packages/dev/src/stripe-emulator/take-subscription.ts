@@ -1,12 +1,12 @@
 import type Stripe from "stripe";
+import { cardOfPayer } from "./card-of-payer.ts";
 import type { Desk } from "./desk.ts";
 import { keep } from "./emulated-state.ts";
 import { createCustomer } from "./keep-customers.ts";
 import { keepCard } from "./keep-methods.ts";
 import { createSubscription } from "./keep-subscriptions.ts";
-import { badParam, StripeFault } from "./stripe-fault.ts";
+import { StripeFault } from "./stripe-fault.ts";
 import type { PayWish } from "./take-payment.ts";
-import { outcomeOf } from "./test-cards.ts";
 
 /** Pays the first period at a page of `mode=subscription`: the subscription begins when it is paid, and not before. */
 export function takeSubscription(
@@ -15,11 +15,7 @@ export function takeSubscription(
   wish: PayWish,
 ): Stripe.Checkout.Session {
   const { state, say } = desk;
-  if (session.status !== "open") throw badParam("session", `The page is ${session.status}.`);
-  const outcome = outcomeOf(wish.card ?? "");
-  if (outcome === undefined) {
-    throw badParam("number", "Only test cards can be used here.", "incorrect_number");
-  }
+  const outcome = cardOfPayer(session, wish);
   if (outcome.kind === "declines" || outcome.kind === "declines-later" || wish.proves === false) {
     const message = "Your card was declined.";
     throw new StripeFault(402, { type: "card_error", code: "card_declined", message });

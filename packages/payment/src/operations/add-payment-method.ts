@@ -22,8 +22,8 @@ export const savedMethodsMax = 50;
  * Opens a page of the provider's to save a method at. The intent is kept before the provider is asked, and its id is the key.
  * Repeated with the same content it answers the same page, without an address once it has ended.
  *
- * Errors: ACCOUNT_NOT_FOUND, PAYMENT_METHOD_UNSUITABLE for a kind that cannot be saved and for one more than the account may
- * have, REQUEST_ID_REUSED, PAYMENT_UNAVAILABLE.
+ * Errors: ACCOUNT_NOT_FOUND, PAYMENT_METHOD_UNSUITABLE for a kind that cannot be saved, that the provider refuses, and for one more
+ * than the account may have, REQUEST_ID_REUSED, PAYMENT_UNAVAILABLE.
  */
 export async function addPaymentMethod(
   deps: PaymentDeps,
@@ -37,6 +37,7 @@ export async function addPaymentMethod(
   }
   if (setup.state !== "CREATED") return setup;
   const advanced = await advanceSetup(deps, setup.id);
+  if (advanced.state === "FAILED") throw unsuitable({ field: "kind" });
   if (advanced.state !== "CREATED") return advanced;
   throw new AppError("PAYMENT_UNAVAILABLE", undefined, { retryAfterMs: 1000 });
 }
@@ -70,8 +71,11 @@ function requireSavable({ kinds }: PaymentDeps, kind: MethodKind): void {
     const can = methodCapabilities[name];
     return can.kind === kind && can.offSession;
   });
-  if (able) return;
-  throw new AppError("PAYMENT_METHOD_UNSUITABLE", undefined, { metadata: { field: "kind" } });
+  if (!able) throw unsuitable({ field: "kind" });
+}
+
+function unsuitable(metadata: Readonly<Record<string, string>>, why?: string): AppError {
+  return new AppError("PAYMENT_METHOD_UNSUITABLE", why, { metadata });
 }
 
 async function requireRoom({ pool, provider }: PaymentDeps, accountId: string): Promise<void> {
@@ -79,7 +83,6 @@ async function requireRoom({ pool, provider }: PaymentDeps, accountId: string): 
   const saved = await listMethods(pool, key, savedMethodsMax);
   const open = await countOpenSetups(pool, key);
   if (saved.length + open < savedMethodsMax) return;
-  const metadata = { field: "account_id", maximum: String(savedMethodsMax) };
   const why = "The account has as many saved payment methods and pages to save one at as it may.";
-  throw new AppError("PAYMENT_METHOD_UNSUITABLE", why, { metadata });
+  throw unsuitable({ field: "account_id", maximum: String(savedMethodsMax) }, why);
 }

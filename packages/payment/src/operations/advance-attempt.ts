@@ -36,27 +36,32 @@ export async function advanceAttempt(deps: PaymentDeps, attempt: RechargeAttempt
     return;
   }
   const { state, reason } = outcome;
-  await inTransaction(deps.pool, async (tx) => {
-    const setting = await lockAutoRecharge(tx, attempt.accountId);
-    if (!(await endAttempt(tx, attempt, { state, reason }))) return;
-    deps.events.autoRecharged(attempt, { state, reason });
-    if (setting === undefined || !setting.isEnabled) return;
-    if (state === "FAILED") await failSetting(deps, tx, setting, reason);
-    else await saveAutoRecharge(tx, afterSuccess(setting), deps.clock.nowMs());
+  const nowMs = deps.clock.nowMs();
+  const { isEnded, setting } = await inTransaction(deps.pool, async (tx) => {
+    const before = await lockAutoRecharge(tx, attempt.accountId);
+    const isFirst = await endAttempt(tx, attempt, { state, reason });
+    if (!isFirst || !before?.isEnabled) return { isEnded: isFirst, setting: undefined };
+    const failed = state === "FAILED";
+    if (!failed) await saveAutoRecharge(tx, afterSuccess(before), nowMs);
+    return {
+      isEnded: true,
+      setting: failed ? await failSetting(tx, before, reason, nowMs) : before,
+    };
   });
+  if (isEnded) deps.events.autoRecharged(attempt, { state, reason });
+  if (setting?.isEnabled === false) deps.events.autoRechargeSwitchedOff(attempt.accountId, reason);
 }
 
-/** Notes a failure, and switches off what cannot go on. */
+/** Notes a failure, and switches off what cannot go on. Answers the setting as it then is. */
 export async function failSetting(
-  deps: PaymentDeps,
   tx: PoolConnection,
   setting: AutoRecharge,
   reason: string,
-): Promise<void> {
-  const nowMs = deps.clock.nowMs();
+  nowMs: number,
+): Promise<AutoRecharge> {
   const failed = afterFailure(setting, reason, nowMs);
   await saveAutoRecharge(tx, failed, failed.nextAttemptMs ?? nowMs);
-  if (!failed.isEnabled) deps.events.autoRechargeSwitchedOff(setting.accountId, reason);
+  return failed;
 }
 
 async function outcomeOf(deps: PaymentDeps, attempt: RechargeAttempt): Promise<Outcome> {

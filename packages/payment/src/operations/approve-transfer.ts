@@ -16,7 +16,7 @@ import { requireManual, type TransferInput, wrongState } from "./propose-transfe
  */
 export async function approveTransfer(deps: PaymentDeps, input: TransferInput): Promise<Payment> {
   const { paymentId, amount, bankReference, person } = input;
-  await inTransaction(deps.pool, async (tx) => {
+  const isFirst = await inTransaction(deps.pool, async (tx) => {
     const payment = requireManual(await lockPayment(tx, { id: paymentId }), input);
     const transfer = await lockTransfer(tx, paymentId);
     if (transfer === undefined) throw wrongState(payment);
@@ -24,11 +24,12 @@ export async function approveTransfer(deps: PaymentDeps, input: TransferInput): 
     if (transfer.bankReference !== bankReference) {
       throw fieldError("bank_reference", "is not what was proposed");
     }
-    if (transfer.approvedBy !== "") return;
+    if (transfer.approvedBy !== "") return false;
     if (transfer.proposedBy === person) throw new AppError("SECOND_PERSON_REQUIRED");
     await writeApproval(tx, paymentId, { person, nowMs: deps.clock.nowMs() });
+    return true;
   });
-  deps.events.transferApproved(input);
+  if (isFirst) deps.events.transferApproved(input);
   await reopenPayment(deps, paymentId);
   const payment = await readPayment(deps.pool, { id: paymentId });
   if (payment === undefined) throw new AppError("PAYMENT_NOT_FOUND");

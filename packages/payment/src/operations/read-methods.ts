@@ -1,5 +1,6 @@
 import { AppError } from "@farebox/kit/app-error";
 import type { SavedMethod } from "../domain/saved-method.ts";
+import type { Queryable } from "../store/column-values.ts";
 import { readCustomer } from "../store/customer-store.ts";
 import { listMethods, readMethod } from "../store/method-store.ts";
 import { savedMethodsMax } from "./add-payment-method.ts";
@@ -7,6 +8,9 @@ import type { PaymentDeps } from "./payment-deps.ts";
 
 /** A saved method, and whether it pays when no other is named. */
 export type ListedMethod = { readonly method: SavedMethod; readonly isDefault: boolean };
+
+/** What saved methods are read with: the pool, or the transaction that something is decided in. */
+export type MethodReader = Pick<PaymentDeps, "provider"> & { readonly pool: Queryable };
 
 /** Reads what an account has saved, newest first. */
 export async function listSavedMethods(
@@ -24,7 +28,7 @@ export async function listSavedMethods(
  * when there is none, it is removed, or it is another account's.
  */
 export async function requireMethod(
-  { pool, provider }: Pick<PaymentDeps, "pool" | "provider">,
+  { pool, provider }: MethodReader,
   of: { readonly accountId: string; readonly id: string },
 ): Promise<SavedMethod> {
   const { isTest } = provider;

@@ -20,7 +20,7 @@ import {
 } from "../store/recharge-attempt-store.ts";
 import { advanceAttempt, failSetting } from "./advance-attempt.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
-import { requireMethod } from "./read-methods.ts";
+import { type MethodReader, requireMethod } from "./read-methods.ts";
 
 /** As many balances as Billing answers at a time. */
 const batchMax = 500;
@@ -58,8 +58,9 @@ export async function runAutoRecharges(
   const fine = settings.filter((it) => !isLow(it)).map(({ accountId }) => accountId);
   await releaseSettings(deps.pool, fine, release);
   await inTurns(settings.filter(isLow), signal, async ({ accountId }) => {
-    const attempt = await beginAttempt(deps, accountId, { ...release, periodMs });
-    if (attempt !== undefined) await advanceAttempt(deps, attempt);
+    const begun = await beginAttempt(deps, accountId, { ...release, periodMs });
+    if (begun === "NO_METHOD") deps.events.autoRechargeSwitchedOff(accountId, noMethod);
+    else if (begun !== "WAIT") await advanceAttempt(deps, begun);
   });
 }
 
@@ -90,26 +91,31 @@ async function readBalances(
   );
 }
 
-/** Keeps an attempt before anything is asked for. Undefined when it is not the time, or somebody else is at it. */
+const noMethod = "PAYMENT_METHOD_NOT_FOUND";
+
+/**
+ * Keeps an attempt before anything is asked for. WAIT when it is not the time, or somebody else is at it; NO_METHOD when there
+ * is nothing to charge, and it was switched off.
+ */
 async function beginAttempt(
   deps: PaymentDeps,
   accountId: string,
   of: { readonly claimedUntilMs: number; readonly periodMs: number },
-): Promise<RechargeAttempt | undefined> {
+): Promise<RechargeAttempt | "WAIT" | "NO_METHOD"> {
   const nowMs = deps.clock.nowMs();
   return inTransaction(deps.pool, async (tx) => {
     const setting = await lockClaimed(tx, accountId, of.claimedUntilMs);
-    if (setting === undefined) return undefined;
+    if (setting === undefined) return "WAIT";
     const recent = await readRecentAttempts(tx, accountId, nowMs);
     const decision = decideRecharge(setting, recent, { nowMs, periodMs: of.periodMs });
     if (decision.kind === "WAIT") {
       await saveAutoRecharge(tx, setting, decision.untilMs);
-      return undefined;
+      return "WAIT";
     }
-    const paymentMethodId = await methodOf(deps, setting);
+    const paymentMethodId = await methodOf({ ...deps, pool: tx }, setting);
     if (paymentMethodId === undefined) {
-      await failSetting(deps, tx, setting, "PAYMENT_METHOD_NOT_FOUND");
-      return undefined;
+      await failSetting(tx, setting, noMethod, nowMs);
+      return "NO_METHOD";
     }
     const { currencyCode, amount } = setting;
     const attempt: RechargeAttempt = {
@@ -124,13 +130,13 @@ async function beginAttempt(
 }
 
 async function methodOf(
-  deps: PaymentDeps,
+  deps: MethodReader,
   { accountId, paymentMethodId }: AutoRecharge,
 ): Promise<string | undefined> {
   try {
     return (await requireMethod(deps, { accountId, id: paymentMethodId })).id;
   } catch (error) {
-    if (error instanceof AppError && error.reason === "PAYMENT_METHOD_NOT_FOUND") return undefined;
+    if (error instanceof AppError && error.reason === noMethod) return undefined;
     throw error;
   }
 }

@@ -801,7 +801,7 @@ export type SetAutoRechargeRequest = Message<"farebox.payment.v1.SetAutoRecharge
   paymentMethodId: string;
 
   /**
-   * The most that is paid in within any 30 days; unset for no limit.
+   * The most that is paid in by itself within any 30 days; unset for no limit.
    *
    * @generated from field: farebox.common.v1.Money limit_per_month = 6;
    */
