@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { gzipSync } from "node:zlib";
 import { AppError } from "@farebox/kit/app-error";
 import { RechargeState } from "@farebox/proto/farebox/billing/v1/recharge";
 import { PaymentMethodKind } from "@farebox/proto/farebox/common/v1/payment_method_kind";
@@ -210,6 +211,21 @@ describe("a webhook", () => {
     }
     const { events } = await under.paymentOperations.listPaymentEvents({});
     assert.ok(!events.some(({ eventId }) => eventId === "evt_forged"));
+  });
+
+  it("whose body is not the very bytes that were signed is refused", async () => {
+    const body = `${eventOf("evt_bytes", "checkout.session.completed", "cs_test_x")}\n`;
+    const signature = sign(body, under.emulator.webhookSecret);
+    const spelledAnew = JSON.stringify(JSON.parse(body));
+    assert.equal((await post(spelledAnew, signature)).status, 400);
+    const packed = await fetch(under.webhookUrl, {
+      method: "POST",
+      headers: { "stripe-signature": signature, "content-encoding": "gzip" },
+      body: gzipSync(body),
+    });
+    assert.equal(packed.status, 400);
+    const { events } = await under.paymentOperations.listPaymentEvents({ pageSize: 500 });
+    assert.ok(!events.some(({ eventId }) => eventId === "evt_bytes"));
   });
 
   it("signed by either of two secrets is heard: they can be rotated", async () => {

@@ -33,6 +33,8 @@ export type PaymentUnderTest = AsyncDisposable & {
   /** Payment's own database, and Billing's. */
   readonly pool: Pool;
   readonly books: Pool;
+  /** What Payment has logged, everything of it. */
+  readonly logged: readonly string[];
   readonly webhookUrl: string;
   readonly returnUrl: string;
   /** Starts another process of Payment on the same database; it ends with the others. */
@@ -95,8 +97,13 @@ export async function startPaymentForTest(
     BANK_TRANSFER_INSTRUCTIONS: "To Farebox, IBAN DE00 0000",
     ...env,
   });
+  const logged: string[] = [];
+  const write = (line: string) => {
+    logged.push(line);
+    if (config.logLevel !== "silent") process.stderr.write(line);
+  };
   const start = (of: typeof config) =>
-    startPayment(of, createLogger({ name: "payment", level: config.logLevel }));
+    startPayment(of, createLogger({ name: "payment", level: "debug", write }));
   const payment = stack.use(await start(config));
   const http = `http://127.0.0.1:${payment.webhookPort}`;
   emulator.sendWebhooksTo(`${http}/webhooks/stripe`);
@@ -124,7 +131,7 @@ export async function startPaymentForTest(
     operations: client(OperationsService, billingAddress),
     payments: client(PaymentService, paymentAddress),
     paymentOperations: client(PaymentOperationsService, paymentAddress),
-    pool: own.pool,
+    ...{ logged, pool: own.pool },
     books: books.pool,
     webhookUrl: `${http}/webhooks/stripe`,
     returnUrl: `${http}/return`,
