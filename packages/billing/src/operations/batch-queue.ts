@@ -15,16 +15,21 @@ export type BatchQueueDeps<In, Out> = {
   readonly batchMax: number;
   /** Batches at once, so that an account that is locked does not hold up all others. */
   readonly runningMax: number;
+  /**
+   * What comes in parts is gathered: so many items are seldom all, and so long is waited for the rest. Left out, nothing is
+   * waited for.
+   */
+  readonly parts?: { readonly fromItems: number; readonly waitMs: number };
   /** Items that may wait. */
   readonly waitingMax: number;
 };
 
 /**
  * Makes an empty queue. Work waits until the end of the turn it came in, so that neighbours share a transaction, and
- * longer only while all transactions are busy: the busier the database, the larger the batches and the less each costs.
+ * longer only for the rest of what comes in parts and while all transactions are busy: the busier the database, the larger the batches and the less each costs.
  */
 export function createBatchQueue<In, Out>(deps: BatchQueueDeps<In, Out>): BatchQueue<In, Out> {
-  const { batchMax, runningMax, waitingMax } = deps;
+  const { batchMax, runningMax, waitingMax, parts } = deps;
   const waiting: Waiting<In, Out>[] = [];
   let waitingItems = 0;
   let running = 0;
@@ -33,7 +38,9 @@ export function createBatchQueue<In, Out>(deps: BatchQueueDeps<In, Out>): BatchQ
   const schedule = () => {
     if (isScheduled || running >= runningMax || waiting.length === 0) return;
     isScheduled = true;
-    setImmediate(start);
+    const comesInParts = parts !== undefined && waitingItems >= parts.fromItems;
+    if (comesInParts && waitingItems < batchMax) setTimeout(start, parts.waitMs);
+    else setImmediate(start);
   };
   const start = () => {
     isScheduled = false;

@@ -10,6 +10,8 @@ export type SettleQueue = BatchQueue<DecodedItem, SettleStatus>;
 const lanesCount = 2;
 const itemsMax = 4000;
 const waitingMax = 40_000 / lanesCount;
+/** Half a batch of a busy gateway's: it sends several, one after another, and the first is not to be settled alone. */
+const parts = { fromItems: 400, waitMs: 100 } as const;
 
 /**
  * Makes the queue of one process. Most of what a settlement costs is by account and not by item, so that batches which
@@ -21,7 +23,7 @@ const waitingMax = 40_000 / lanesCount;
 export function createSettleQueue(deps: {
   readonly settle: (items: readonly DecodedItem[]) => Promise<readonly SettleStatus[]>;
 }): SettleQueue {
-  const lane = { run: deps.settle, batchMax: itemsMax, runningMax: 1, waitingMax };
+  const lane = { run: deps.settle, batchMax: itemsMax, runningMax: 1, waitingMax, parts };
   const lanes = Array.from({ length: lanesCount }, () => createBatchQueue(lane));
   return {
     submit: async (items) => {

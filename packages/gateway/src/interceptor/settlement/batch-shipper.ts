@@ -17,7 +17,7 @@ export type BatchShipperDeps = {
  * Sends the journal's outcomes over one connection, a bounded number of batches ahead of Billing's answers.
  *
  * Most of what a batch costs, it costs whatever its size, here and in Billing and in the database. So outcomes gather the
- * longer the faster they come (`gatherTimeMs`), unless a full batch waits.
+ * longer the faster they come (`gatherTimeMs`), unless a great many wait.
  */
 export class BatchShipper {
   readonly #deps: BatchShipperDeps;
@@ -48,7 +48,7 @@ export class BatchShipper {
   /** States that the journal may have more to send. */
   wake(): void {
     if (this.#isClosed || this.#pumping !== undefined || this.#window.length >= windowMax) return;
-    if (this.#deps.journal.durablePosition - this.#cursor >= chunkBytes) {
+    if (this.#deps.journal.durablePosition - this.#cursor >= gatherBytesMax) {
       this.flush();
       return;
     }
@@ -102,8 +102,10 @@ export class BatchShipper {
     if (this.#sending > 0) this.#lastGathered = this.#sending;
   }
 
+  /** What is there now: what comes meanwhile gathers for the next departure. */
   async #sendAll(): Promise<void> {
-    while (!this.#isClosed && this.#window.length < windowMax) {
+    const end = this.#deps.journal.durablePosition;
+    while (!this.#isClosed && this.#window.length < windowMax && this.#cursor < end) {
       const bytes = await this.#reader.read(this.#cursor, this.#chunk);
       if (bytes === 0 || this.#isClosed) return;
       const records = this.#chunk.subarray(0, bytes);
@@ -145,3 +147,5 @@ const itemsMax = 1000;
 const windowMax = 32;
 /** A thousand calls of half a kilobyte. */
 const chunkBytes = 512 * 1024;
+/** More than gathers in a second: what is above it leaves at once. */
+const gatherBytesMax = 16 * chunkBytes;
