@@ -136,25 +136,29 @@ test("welcomes a gateway with its epoch and how long leases live", async () => {
   await stream.replies.return();
 });
 
-test("settles eight batches at a time and acknowledges them in their order", async () => {
+test("settles sixteen batches at a time and acknowledges them in their order", async () => {
   const { deps, settling } = billing();
   const stream = connect(deps);
   await stream.hello();
   const first = stream.next();
-  for (let sequence = 1n; sequence <= 10n; sequence += 1n) stream.send(message.batch(sequence));
+  for (let sequence = 1n; sequence <= 18n; sequence += 1n) stream.send(message.batch(sequence));
   await turns();
-  assert.deepEqual([settling.length, stream.takenCount()], [8, 9], "the hello and eight batches");
+  assert.deepEqual(
+    [settling.length, stream.takenCount()],
+    [16, 17],
+    "the hello and sixteen batches",
+  );
   for (const { done } of settling.toReversed()) done.resolve(applied);
   assert.deepEqual(await first, acknowledgement(1n));
   await turns();
-  assert.equal(settling.length, 8, "an answer makes room when the next one is asked for");
+  assert.equal(settling.length, 16, "an answer makes room when the next one is asked for");
   assert.deepEqual(await stream.next(), acknowledgement(2n));
   await turns();
-  assert.equal(settling.length, 9);
+  assert.equal(settling.length, 17);
   assert.deepEqual(await stream.next(), acknowledgement(3n));
   await turns();
   for (const { done } of settling) done.resolve(applied);
-  for (let sequence = 4n; sequence <= 10n; sequence += 1n) {
+  for (let sequence = 4n; sequence <= 18n; sequence += 1n) {
     assert.deepEqual(await stream.next(), acknowledgement(sequence));
   }
   await stream.replies.return();

@@ -9,7 +9,7 @@ export type SettleQueue = BatchQueue<DecodedItem, SettleStatus>;
 /** More would cut the batches smaller than they help. */
 const lanesCount = 2;
 const itemsMax = 4000;
-const waitingMax = 40_000 / lanesCount;
+const waitingMax = 160_000 / lanesCount;
 /** Half a batch of a busy gateway's: it sends several, one after another, and the first is not to be settled alone. */
 const parts = { fromItems: 400, waitMs: 100 } as const;
 

@@ -36,7 +36,7 @@ export type SettleUsageDeps = {
 type Reply = MessageInitShape<typeof SettleUsageResponseSchema>;
 
 /** Messages of one stream that are worked on, or answered but not yet taken, at once. */
-const repliesMax = 8;
+const repliesMax = 16;
 const itemsMax = 1000;
 /** How often a stream that settles looks whether another process has given its gateway a newer epoch. */
 const currentCheckMs = 1_000;
