@@ -21,7 +21,7 @@ export type QuotaAsk = {
 };
 
 /**
- * Asks for what the waiting calls lack, all together, and for what the next two seconds will spend, or a few calls more like
+ * Asks for what the waiting calls lack, all together, and for what the next seconds will spend, or some calls more like
  * the last where that is more: a call reserves several times what it comes to cost, so that a slice by spend alone would be
  * asked for anew with every other call of a slow account. The least that is of use is what the first of them can be clamped
  * to. With nobody waiting it asks for one more call like the last.
@@ -38,6 +38,7 @@ export function makeQuotaAsk(pool: QuotaPool, epoch: Epoch, nowMs: number): Quot
   }
   const estimated = first === undefined ? pool.lastWorstCaseNanos : atLeastOne(worst - free);
   const minimum = first === undefined ? 1n : atLeastOne(first.minimumNanos - free);
+  const { wantMs, callsAhead } = lease?.holders === 1 ? reachAlone : reachShared;
   const spent = BigInt(Math.ceil(pool.spend.perMs(nowMs) * wantMs));
   // Calls that run long have spent nothing yet: as much again as they reserve lets a new account's load double per ask.
   const reserved = lease === undefined ? 0n : lease.granted - lease.counted - free;
@@ -80,8 +81,9 @@ function capped(nanos: bigint): bigint {
   return nanos < nanosMax ? nanos : nanosMax;
 }
 
-const wantMs = 2000;
 /** Worst cases: at the usual tenth of these, some thirty calls go by between two asks. */
-const callsAhead = 8n;
+const reachShared = { wantMs: 2000, callsAhead: 8n } as const;
+/** No other gateway of the account's waits for what lies here, and an ask costs as much as a dozen calls. */
+const reachAlone = { wantMs: 8000, callsAhead: 32n } as const;
 const unitsMax = 1_000_000_000_000;
 const nanosMax = 9_000_000_000_000_000_000n;
