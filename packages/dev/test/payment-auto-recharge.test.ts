@@ -63,15 +63,20 @@ const awaitAttempts = (customer: Customer, count: number) =>
     return attempts.length === count && !attempts.includes("OPEN");
   });
 
+/** When the account is looked at next; null for never. */
+async function lookTimeOf({ accountId }: Customer): Promise<string | null> {
+  const [rows] = await under.pool.query<(RowDataPacket & { readonly at: string | null })[]>(
+    "SELECT CAST(check_time AS CHAR) AS at FROM auto_recharge WHERE account_id = ?",
+    [accountId],
+  );
+  return rows[0]?.at ?? null;
+}
+
 /** Waits until the account has been looked at twice from now on. */
-async function awaitTwoLooks({ accountId }: Customer): Promise<void> {
-  const seen = new Set<string>();
+async function awaitTwoLooks(customer: Customer): Promise<void> {
+  const seen = new Set<string | null>();
   await awaitCondition("two looks at the balance", async () => {
-    const [rows] = await under.pool.query<RowDataPacket[]>(
-      "SELECT CAST(check_time AS CHAR) AS at FROM auto_recharge WHERE account_id = ?",
-      [accountId],
-    );
-    seen.add(String(rows[0]?.at));
+    seen.add(await lookTimeOf(customer));
     return seen.size > 4;
   });
 }
@@ -116,13 +121,43 @@ describe("an account that recharges by itself", () => {
     assert.deepEqual(await attemptsOf(customer), ["PAID", "PAID"]);
   });
 
-  it("does nothing while the balance is at the threshold, or when it is switched off", async () => {
+  it("does nothing while the balance is at the threshold", async () => {
     const customer = await customerWith(savedCards.pays);
     await clientOf(customer).setAutoRecharge({ ...terms, threshold: usd(0) });
     await awaitTwoLooks(customer);
-    await clientOf(customer).setAutoRecharge({ ...terms, enabled: false });
     assert.deepEqual(await attemptsOf(customer), []);
     assert.equal(collectedFor(customer), 0);
+  });
+
+  it("does nothing while it is switched off, when another account would be charged", async () => {
+    const off = await customerWith(savedCards.pays);
+    const on = await customerWith(savedCards.pays);
+    await clientOf(off).setAutoRecharge({ ...terms, enabled: false });
+    await clientOf(on).setAutoRecharge(terms);
+    await awaitAttempts(on, 1);
+    await awaitTwoLooks(on);
+    assert.equal(await lookTimeOf(off), null);
+    assert.deepEqual(await attemptsOf(off), []);
+    assert.equal(collectedFor(off), 0);
+    await clientOf(off).setAutoRecharge(terms);
+    await awaitAttempts(off, 1);
+    assert.equal(collectedFor(off), 1000);
+  });
+
+  it("is not switched off by an attempt that was begun before it was set anew", async () => {
+    const customer = await customerWith(savedCards.asks);
+    const client = clientOf(customer);
+    await client.setAutoRecharge({ ...terms, threshold: usd(0) });
+    const { paymentMethods } = await client.listPaymentMethods({});
+    await under.pool.query(
+      `INSERT INTO auto_recharge_attempt (id, account_id, currency_code, amount, payment_method_id, state, is_open, due_time, create_time)
+       VALUES (UNHEX(?), ?, 'USD', 10000000000, UNHEX(?), 'OPEN', 1, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) - INTERVAL 1 HOUR)`,
+      [newUuidText().replaceAll("-", ""), customer.accountId, paymentMethods[0]?.id.slice(4)],
+    );
+    await awaitAttempts(customer, 1);
+    assert.deepEqual(await attemptsOf(customer), ["FAILED authentication_required"]);
+    const setting = await settingOf(customer);
+    assert.deepEqual([setting?.enabled, setting?.failedAttempts], [true, 0]);
   });
 
   it("pauses after a decline and is switched off by the fourth", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { AppError } from "@farebox/kit/app-error";
-import { newUuidText } from "@farebox/kit/ids";
+import { newUuid, newUuidText } from "@farebox/kit/ids";
 import { RechargeState } from "@farebox/proto/farebox/billing/v1/recharge";
 import { PaymentMethodKind } from "@farebox/proto/farebox/common/v1/payment_method_kind";
 import { PaymentState } from "@farebox/proto/farebox/payment/v1/payment";
@@ -165,18 +165,52 @@ describe("saving a card", () => {
     });
   }
 
-  it("ends at fifty of them, saved or on their way", async () => {
+  it("ends at fifty of them, saved or on their way, however many are asked for at once", async () => {
     const customer = await under.newCustomer();
+    await saveCard(under, customer);
+    await saveCard(under, customer, "5555 5555 5555 4444");
+    const rows = Array.from({ length: 45 }, (_, at) => [
+      ...[newUuid(), customer.accountId, 1, `r${at}`, "CARD", "", "PENDING", ""],
+      new Date(),
+    ]);
     await under.pool.query(
-      `INSERT INTO method_setup (id, account_id, is_test, request_id, kind, return_url, state, setup_url, create_time)
-       SELECT UNHEX(LPAD(HEX(seq), 32, '0')), ?, 1, CONCAT('r', seq), 'CARD', '', 'PENDING', '', UTC_TIMESTAMP(3)
-       FROM seq_1_to_50`,
-      [customer.accountId],
+      "INSERT INTO method_setup (id, account_id, is_test, request_id, kind, return_url, state, setup_url, create_time) VALUES ?",
+      [rows],
     );
+    const answers = await Promise.allSettled(
+      Array.from({ length: 8 }, (_, at) =>
+        under.asKey(customer.key).addPaymentMethod({ requestId: `at once ${at}` }),
+      ),
+    );
+    assert.equal(answers.filter(({ status }) => status === "fulfilled").length, 3);
     await assert.rejects(under.asKey(customer.key).addPaymentMethod({ requestId: "one more" }), {
       reason: "PAYMENT_METHOD_UNSUITABLE",
       metadata: { field: "account_id", maximum: "50" },
     });
+  });
+
+  it("answers the refusal again", async () => {
+    const customer = await under.newCustomer();
+    const client = under.asKey(customer.key);
+    const refused = { reason: "PAYMENT_METHOD_UNSUITABLE", metadata: { field: "kind" } };
+    // Gone between the making of the customer and the opening of the page.
+    under.emulator.faults.add("cut_before", {
+      times: 2,
+      path: "checkout/sessions",
+      method: "POST",
+    });
+    await assert.rejects(client.addPaymentMethod({ requestId: "card" }), {
+      reason: "PAYMENT_UNAVAILABLE",
+    });
+    const { customers } = under.emulator.state;
+    const made = [...customers.values()].find(
+      ({ metadata }) => metadata.account_id === customer.accountId,
+    );
+    under.emulator.till.deleteCustomer(made?.id ?? "");
+    await assert.rejects(client.addPaymentMethod({ requestId: "card" }), refused);
+    await assert.rejects(client.addPaymentMethod({ requestId: "card" }), refused);
+    await under.emulator.webhooks.drained();
+    await saveCard(under, customer);
   });
 
   it("names what is wrong with the request", async () => {
@@ -321,7 +355,7 @@ describe("removing a saved card", () => {
     assert.deepEqual(await listed(customer), []);
     await awaitCondition("Stripe to forget it", async () =>
       [...under.emulator.state.methods.values()].every(
-        ({ customer: of, id }) => of === null || !isOf(customer, String(of), id),
+        ({ customer: of }) => of === null || !isOf(customer, String(of)),
       ),
     );
     await client.removePaymentMethod({ paymentMethodId });
@@ -347,7 +381,7 @@ describe("removing a saved card", () => {
     );
   });
 
-  function isOf({ accountId }: Customer, customerId: string, _methodId: string): boolean {
+  function isOf({ accountId }: Customer, customerId: string): boolean {
     return under.emulator.state.customers.get(customerId)?.metadata.account_id === accountId;
   }
 });

@@ -1,11 +1,21 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { systemClock } from "@farebox/kit/clock";
 import type { GrpcClient } from "@farebox/kit/grpc-client";
 import { newUuidText } from "@farebox/kit/ids";
+import { normalReference } from "@farebox/payment/domain/transfer";
+import { keepApproval } from "@farebox/payment/operations/approve-transfer";
 import { PaymentMethodKind } from "@farebox/proto/farebox/common/v1/payment_method_kind";
 import { PaymentState } from "@farebox/proto/farebox/payment/v1/payment";
 import type { PaymentOperationsService } from "@farebox/proto/farebox/payment/v1/payment_operations_service";
-import { moneyOf, type PaymentUnderTest, startPaymentForTest } from "./payment-under-test.ts";
+import type { RowDataPacket } from "mysql2/promise";
+import { awaitCondition } from "../src/faults/await-condition.ts";
+import {
+  awaitMoney,
+  moneyOf,
+  type PaymentUnderTest,
+  startPaymentForTest,
+} from "./payment-under-test.ts";
 
 // Bank transfers: one person says what arrived, another confirms it, and only then is anything credited.
 
@@ -154,12 +164,12 @@ describe("confirming", () => {
       error: { reason: "INVALID_ARGUMENT", metadata: { field: "amount" } },
     },
     {
-      name: "a transfer that pays for another payment is refused, however it is spelled",
+      name: "a transfer that pays for another payment is refused, however it is spaced and cased",
       call: async ({ transfer }) => {
         const bankReference = `Wire  ${transfer.bankReference}`;
         await ann.proposeTransfer({ ...transfer, bankReference });
         const other = await begin();
-        const again = bankReference.toUpperCase().replace("  ", " ");
+        const again = bankReference.toUpperCase().replaceAll(" ", "");
         await ann.proposeTransfer({ ...other.transfer, bankReference: again });
       },
       error: { reason: "INVALID_ARGUMENT", metadata: { field: "bank_reference" } },
@@ -190,14 +200,34 @@ describe("confirming", () => {
     await assert.rejects(ann.proposeTransfer(transfer), { reason: "PAYMENT_WRONG_STATE" });
   });
 
-  it("goes on after Billing was told and the process died", async () => {
-    const { accountId, transfer, paymentId } = await begin();
-    await ann.proposeTransfer(transfer);
-    await under.pool.query(
-      "UPDATE transfer SET approved_by = 'bob', approve_time = UTC_TIMESTAMP(3) WHERE payment_id = ?",
-      [Buffer.from(paymentId.slice(4), "hex")],
-    );
-    await under.payments.refreshPayment({ paymentId });
-    assert.deepEqual(await moneyOf(under, accountId), [1000, 0, 1000, 0]);
-  });
+  for (const { name, age } of [
+    { name: "a payment that still waits", age: "0 DAY" },
+    { name: "a payment that Billing was told has expired", age: "31 DAY" },
+  ]) {
+    it(`credits ${name} when the process dies right after it`, async () => {
+      const { accountId, transfer, paymentId } = await begin();
+      const id = paymentId.slice(4);
+      const deps = { pool: under.pool, clock: systemClock };
+      await under.pool.query(
+        `UPDATE payment SET create_time = create_time - INTERVAL ${age}, due_time = UTC_TIMESTAMP(3) WHERE id = UNHEX(?)`,
+        [id],
+      );
+      await awaitCondition("the janitor to have looked", async () => {
+        const [rows] = await under.pool.query<RowDataPacket[]>(
+          "SELECT due_time IS NULL OR due_time > UTC_TIMESTAMP(3) + INTERVAL 5 SECOND AS is_later, is_told FROM payment WHERE id = UNHEX(?)",
+          [id],
+        );
+        return (
+          Number(rows[0]?.is_later) === 1 && Number(rows[0]?.is_told) === (age === "0 DAY" ? 0 : 1)
+        );
+      });
+      await ann.proposeTransfer(transfer);
+      const { bankReference, amount } = transfer;
+      const input = { paymentId: id, amount: amount.amountNanos, currencyCode: "", person: "bob" };
+      const reference = normalReference(bankReference) ?? "";
+      assert.equal(await keepApproval(deps, { ...input, bankReference: reference }), true);
+      await awaitMoney(under, accountId, [1000, 0, 1000, 0]);
+      assert.equal(await keepApproval(deps, { ...input, bankReference: reference }), false);
+    });
+  }
 });

@@ -1,6 +1,6 @@
 import type { Logger } from "@farebox/kit/logger";
 import type { Metrics } from "@farebox/kit/metrics";
-import type { RechargeAttempt } from "./domain/auto-recharge.ts";
+import type { AttemptOutcome, RechargeAttempt } from "./domain/auto-recharge.ts";
 import type { Dispute } from "./domain/dispute.ts";
 import type { Payment } from "./domain/payment.ts";
 import type { ProviderEvent } from "./domain/provider-event.ts";
@@ -13,13 +13,11 @@ export type PaymentEvents = {
   /** Something else arrived than was asked for, or Billing refused it: an alarm, a person decides. */
   paymentParked(payment: Payment, why: string): void;
   refundMoved(refund: Refund): void;
-  /** A refund that nobody waits for went no further; it is tried again. */
-  refundPutOff(error: unknown): void;
+  /** What the janitor does for a row of that table went no further; it is tried again. */
+  dutyPutOff(table: string, error: unknown): void;
   disputeMoved(dispute: Dispute): void;
   methodSaved(accountId: string, methodId: string): void;
   methodRemoved(accountId: string, methodId: string): void;
-  /** Likewise of a page to save a method at. */
-  setupPutOff(error: unknown): void;
   /** An account paid in by itself, or could not. */
   autoRecharged(attempt: RechargeAttempt, how: AttemptOutcome): void;
   /** It is not known yet what came of that; it is tried again. */
@@ -36,9 +34,6 @@ export type PaymentEvents = {
   /** So many payments and events wait for a person. An alarm unless zero. */
   parkedCounted(counts: { readonly payments: number; readonly events: number }): void;
 };
-
-/** How an attempt ended; `reason` is empty when it paid. */
-type AttemptOutcome = { readonly state: string; readonly reason: string };
 
 /** Makes the events of one process. */
 export function createPaymentEvents(deps: {
@@ -61,7 +56,7 @@ export function createPaymentEvents(deps: {
       const ids = { refundId: `rfd_${id}`, paymentId: `pay_${paymentId}` };
       log.info({ event: "refund.moved", ...ids, state, origin, told, amount: String(amount) });
     },
-    refundPutOff: (err) => log.warn({ event: "refund.put_off", err }),
+    dutyPutOff: (table, err) => log.warn({ event: "duty.put_off", table, err }),
     disputeMoved: ({ id, paymentId, isReinstated, told, amount }) => {
       meters.disputes.inc({ told: told.toLowerCase() });
       const facts = { disputeId: id, paymentId: `pay_${paymentId}`, isReinstated, told };
@@ -75,7 +70,6 @@ export function createPaymentEvents(deps: {
       meters.methods.inc({ change: "removed" });
       log.info({ event: "payment_method.removed", accountId, paymentMethodId: `pmt_${methodId}` });
     },
-    setupPutOff: (err) => log.warn({ event: "method_setup.put_off", err }),
     autoRecharged: ({ id, accountId, amount }, { state, reason }) => {
       meters.autoRecharges.inc({ outcome: state.toLowerCase() });
       const facts = { attemptId: id, accountId, amount: String(amount), state, reason };

@@ -20,6 +20,11 @@ export function takeSubscription(
     const message = "Your card was declined.";
     throw new StripeFault(402, { type: "card_error", code: "card_declined", message });
   }
+  // Its first invoice is charged like every later one, without the payer: this card is never paid that way.
+  if (outcome.kind === "always-asks") {
+    const message = "This card asks for its payer at every charge: it cannot pay a subscription.";
+    throw new StripeFault(402, { type: "card_error", code: "authentication_required", message });
+  }
   const named = typeof session.customer === "string" ? session.customer : undefined;
   const customer = named ?? createCustomer(desk, {}).id;
   const method = keepCard(desk, { number: wish.card ?? "", customer });

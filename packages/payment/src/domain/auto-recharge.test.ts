@@ -1,15 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
+  type AttemptOutcome,
   type AutoRecharge,
+  afterAttempt,
   afterFailure,
   afterSuccess,
   dayMs,
   decideRecharge,
   monthMs,
+  outcomeOfPayment,
   type RecentAttempts,
   type RechargeDecision,
 } from "./auto-recharge.ts";
+import type { PaymentState } from "./payment.ts";
 
 const nowMs = 1_000 * dayMs;
 const hourMs = 3_600_000;
@@ -26,6 +30,7 @@ const setting: AutoRecharge = {
   failedAttempts: 0,
   nextAttemptMs: undefined,
   disabledReason: "",
+  setTimeMs: nowMs - dayMs,
 };
 const nothing: RecentAttempts = {
   hasOpen: false,
@@ -117,5 +122,65 @@ describe("after failures", () => {
   it("a success forgets them", () => {
     const failed = afterFailure(setting, "insufficient_funds", nowMs);
     assert.deepEqual(afterSuccess(failed), setting);
+  });
+});
+
+describe("how an attempt stands", () => {
+  const rows: readonly {
+    readonly when: string;
+    readonly state?: PaymentState;
+    readonly isTold?: boolean;
+    readonly declineCode?: string;
+    readonly isOrderPending?: boolean;
+    readonly outcome: string;
+  }[] = [
+    { when: "its payment is not known yet", outcome: "OPEN" },
+    {
+      when: "its order ended without a payment",
+      isOrderPending: false,
+      outcome: "FAILED order_ended",
+    },
+    { when: "its payment is kept", state: "CREATED", outcome: "OPEN" },
+    { when: "nobody knows", state: "UNKNOWN", outcome: "OPEN" },
+    { when: "it takes its time", state: "PENDING", outcome: "OPEN" },
+    { when: "it is paid and not credited", state: "PAID", outcome: "OPEN" },
+    { when: "it is paid and credited", state: "PAID", isTold: true, outcome: "PAID" },
+    { when: "something else arrived", state: "PARKED", outcome: "FAILED payment_parked" },
+    {
+      when: "it was declined",
+      ...{ state: "FAILED", declineCode: "lost_card" },
+      outcome: "FAILED lost_card",
+    },
+    { when: "it failed without a word", state: "FAILED", outcome: "FAILED failed" },
+    { when: "its time is over", state: "EXPIRED", outcome: "FAILED expired" },
+  ];
+  for (const { when, state, isOrderPending = true, outcome, ...said } of rows) {
+    it(`is ${outcome} when ${when}`, () => {
+      const payment = state && { state, isTold: false, declineCode: "", ...said };
+      const stands = outcomeOfPayment(payment, isOrderPending);
+      assert.equal(`${stands.state} ${stands.reason}`.trim(), outcome);
+    });
+  }
+});
+
+describe("the setting after an attempt", () => {
+  const outcomes: readonly (AttemptOutcome & { readonly state: "PAID" | "FAILED" })[] = [
+    { state: "PAID", reason: "" },
+    { state: "FAILED", reason: "lost_card" },
+  ];
+  const troubled = { ...setting, failedAttempts: 2 };
+
+  it("that was begun since it was set: failures are forgotten, or counted", () => {
+    const after = outcomes.map((outcome) =>
+      afterAttempt(troubled, { createTimeMs: setting.setTimeMs }, outcome, nowMs),
+    );
+    assert.deepEqual(after, [afterSuccess(troubled), afterFailure(troubled, "lost_card", nowMs)]);
+  });
+
+  it("that was begun before it was set is as it was", () => {
+    for (const outcome of outcomes) {
+      const attempt = { createTimeMs: setting.setTimeMs - 1 };
+      assert.deepEqual(afterAttempt(troubled, attempt, outcome, nowMs), troubled);
+    }
   });
 });

@@ -1,4 +1,5 @@
 import type { Nanos } from "@farebox/kit/money";
+import type { Payment } from "./payment.ts";
 
 /** How an account pays in by itself. Money is in `currencyCode`, which is the account's. */
 export type AutoRecharge = {
@@ -17,6 +18,8 @@ export type AutoRecharge = {
   readonly nextAttemptMs: number | undefined;
   /** Why it was switched off by itself; empty when it was not. */
   readonly disabledReason: string;
+  /** When somebody set it: how an attempt that was begun before ends says nothing of it. */
+  readonly setTimeMs: number;
 };
 
 /** One try to pay in. OPEN until it is known how it ended: an account has one at a time. */
@@ -34,6 +37,55 @@ export type RechargeAttempt = {
   readonly attempts: number;
   readonly createTimeMs: number;
 };
+
+/** How an attempt stands; `reason` says why it failed, and is empty when it did not. */
+export type AttemptOutcome = { readonly state: AttemptState; readonly reason: string };
+
+const open: AttemptOutcome = { state: "OPEN", reason: "" };
+
+/**
+ * How an attempt stands by its payment: PAID once the money is credited, so that the balance is not found low again, FAILED
+ * once it is known that nothing was collected. Without a payment it is over when its order is: it ended before it was paid.
+ */
+export function outcomeOfPayment(
+  payment: Pick<Payment, "state" | "isTold" | "declineCode"> | undefined,
+  isOrderPending: boolean,
+): AttemptOutcome {
+  if (payment === undefined) return isOrderPending ? open : failed("order_ended");
+  switch (payment.state) {
+    case "PAID":
+      return payment.isTold ? { state: "PAID", reason: "" } : open;
+    case "PARKED":
+      return failed("payment_parked");
+    case "FAILED":
+    case "EXPIRED":
+      return failed(payment.declineCode || payment.state.toLowerCase());
+    case "CREATED":
+    case "UNKNOWN":
+    case "PENDING":
+      return open;
+  }
+}
+
+function failed(reason: string): AttemptOutcome {
+  return { state: "FAILED", reason };
+}
+
+/**
+ * The setting after an attempt has ended. One that was begun before the setting was made changes nothing of it: whoever sets
+ * anew has mended what failed.
+ */
+export function afterAttempt(
+  setting: AutoRecharge,
+  attempt: Pick<RechargeAttempt, "createTimeMs">,
+  outcome: AttemptOutcome & { readonly state: Exclude<AttemptState, "OPEN"> },
+  nowMs: number,
+): AutoRecharge {
+  if (attempt.createTimeMs < setting.setTimeMs) return setting;
+  return outcome.state === "PAID"
+    ? afterSuccess(setting)
+    : afterFailure(setting, outcome.reason, nowMs);
+}
 
 /** What was tried lately. */
 export type RecentAttempts = {

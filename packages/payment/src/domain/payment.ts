@@ -105,8 +105,3 @@ export function isSameOrder(known: PaymentOrder, asked: PaymentOrder): boolean {
     known.expireTimeMs === asked.expireTimeMs
   );
 }
-
-/** When an attempt that settled nothing is made again: after a second, then ever later, an hour at most. */
-export function retryDelayMs(attempts: number): number {
-  return Math.min(3_600_000, 1_000 * 2 ** Math.min(attempts, 12));
-}

@@ -51,6 +51,8 @@ export type MethodSetup = {
   readonly requestId: string;
   readonly kind: MethodKind;
   readonly returnUrl: string;
+  /** The provider's id of whom the page is for; empty before it is first asked for. */
+  readonly providerCustomerId: string;
   readonly state: SetupState;
   readonly sessionId: string;
   readonly setupUrl: string;
@@ -58,11 +60,12 @@ export type MethodSetup = {
   readonly createTimeMs: number;
 };
 
-/** What a provider says of it. */
-export type SetupReport = {
-  readonly state: Extract<SetupState, "PENDING" | "SAVED" | "EXPIRED">;
-  readonly sessionId: string;
-  readonly setupUrl: string;
-  /** What was saved; undefined before. */
-  readonly method: MethodFacts | undefined;
-};
+/** What a provider says of it. A page that was used up without a method that is still attached has EXPIRED. */
+export type SetupReport = { readonly sessionId: string } & (
+  | { readonly state: "PENDING"; readonly setupUrl: string }
+  | { readonly state: "SAVED"; readonly method: MethodFacts }
+  | { readonly state: "EXPIRED" }
+);
+
+/** Saved methods of an account, and pages to save one at, together. */
+export const savedMethodsMax = 50;

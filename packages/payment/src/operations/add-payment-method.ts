@@ -1,8 +1,10 @@
 import { AppError } from "@farebox/kit/app-error";
 import { newUuid } from "@farebox/kit/ids";
-import { isDuplicate } from "@farebox/kit/mysql";
+import { inTransaction, isDuplicate } from "@farebox/kit/mysql";
 import { type MethodKind, methodCapabilities } from "../domain/method-capabilities.ts";
-import type { MethodSetup } from "../domain/saved-method.ts";
+import { type MethodSetup, savedMethodsMax } from "../domain/saved-method.ts";
+import type { Queryable } from "../store/column-values.ts";
+import { ensureCustomerRow, lockCustomer } from "../store/customer-store.ts";
 import { listMethods } from "../store/method-store.ts";
 import { countOpenSetups, insertSetup, readSetup } from "../store/setup-store.ts";
 import { advanceSetup } from "./advance-setup.ts";
@@ -14,9 +16,6 @@ export type AddPaymentMethodInput = {
   readonly kind: MethodKind;
   readonly returnUrl: string;
 };
-
-/** Saved methods of an account, and pages to save one at, together. */
-export const savedMethodsMax = 50;
 
 /**
  * Opens a page of the provider's to save a method at. The intent is kept before the provider is asked, and its id is the key.
@@ -35,10 +34,9 @@ export async function addPaymentMethod(
   if (setup.kind !== input.kind || setup.returnUrl !== input.returnUrl) {
     throw new AppError("REQUEST_ID_REUSED");
   }
-  if (setup.state !== "CREATED") return setup;
-  const advanced = await advanceSetup(deps, setup.id);
-  if (advanced.state === "FAILED") throw unsuitable({ field: "kind" });
-  if (advanced.state !== "CREATED") return advanced;
+  const stands = setup.state === "CREATED" ? await advanceSetup(deps, setup.id) : setup;
+  if (stands.state === "FAILED") throw unsuitable({ field: "kind" });
+  if (stands.state !== "CREATED") return stands;
   throw new AppError("PAYMENT_UNAVAILABLE", undefined, { retryAfterMs: 1000 });
 }
 
@@ -47,17 +45,22 @@ async function insertNew(deps: PaymentDeps, input: AddPaymentMethodInput): Promi
   const { accountId, requestId, kind, returnUrl } = input;
   requireSavable(deps, kind);
   await accounts.getAccount({ accountId });
-  await requireRoom(deps, accountId);
+  await ensureCustomerRow(pool, { accountId, isTest: provider.isTest }, clock.nowMs());
   const setup: MethodSetup = {
     id: newUuid().toString("hex"),
-    ...{ accountId, requestId, kind, returnUrl },
+    ...{ accountId, requestId, kind, returnUrl, providerCustomerId: "" },
     isTest: provider.isTest,
     state: "CREATED",
     ...{ sessionId: "", setupUrl: "", attempts: 0 },
     createTimeMs: clock.nowMs(),
   };
   try {
-    await insertSetup(pool, setup);
+    // Under the customer's lock, so that many at once are no more than the account may have.
+    await inTransaction(pool, async (tx) => {
+      await lockCustomer(tx, setup);
+      await requireRoom(tx, setup);
+      await insertSetup(tx, setup);
+    });
     return setup;
   } catch (error) {
     const twin = isDuplicate(error) ? await readSetup(pool, { accountId, requestId }) : undefined;
@@ -78,10 +81,9 @@ function unsuitable(metadata: Readonly<Record<string, string>>, why?: string): A
   return new AppError("PAYMENT_METHOD_UNSUITABLE", why, { metadata });
 }
 
-async function requireRoom({ pool, provider }: PaymentDeps, accountId: string): Promise<void> {
-  const key = { accountId, isTest: provider.isTest };
-  const saved = await listMethods(pool, key, savedMethodsMax);
-  const open = await countOpenSetups(pool, key);
+async function requireRoom(db: Queryable, setup: MethodSetup): Promise<void> {
+  const saved = await listMethods(db, setup, savedMethodsMax);
+  const open = await countOpenSetups(db, setup);
   if (saved.length + open < savedMethodsMax) return;
   const why = "The account has as many saved payment methods and pages to save one at as it may.";
   throw unsuitable({ field: "account_id", maximum: String(savedMethodsMax) }, why);

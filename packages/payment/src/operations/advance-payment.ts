@@ -1,6 +1,7 @@
 import { AppError } from "@farebox/kit/app-error";
 import { kindsFor } from "../domain/method-capabilities.ts";
-import { isBegun, type Payment, type PaymentReport, retryDelayMs } from "../domain/payment.ts";
+import { keyAttemptsMax, keyMsMax, nextLookMs, retryDelayMs } from "../domain/patience.ts";
+import { isBegun, type Payment, type PaymentReport } from "../domain/payment.ts";
 import type { PaymentWay, ProviderAnswer } from "../providers/payment-provider.ts";
 import { readMethod } from "../store/method-store.ts";
 import {
@@ -13,12 +14,8 @@ import {
 import type { PaymentDeps } from "./payment-deps.ts";
 import { tellBilling } from "./tell-billing.ts";
 
-/** Stripe forgets idempotency keys after 24 hours; from an hour before, a payment is looked for instead of begun again. */
-const keyMsMax = 23 * 3_600_000;
 /** Long after a page could be paid: what the provider does not know then was not paid. */
 const pageMsMax = 48 * 3_600_000;
-/** A key repeats a 500 as well: after so many attempts it is also looked for, as it may have been begun all the same. */
-const attemptsMax = 3;
 
 /**
  * Does the next thing for a payment: asks the provider how it stands, or begins it, notes what was said, and tells Billing
@@ -81,8 +78,8 @@ async function askProvider(
   if (isBegun(payment)) return provider.read(payment);
   const isKeyKnown = nowMs - payment.createTimeMs < keyMsMax;
   const way = await wayOf(deps, payment);
-  if (isKeyKnown && payment.attempts < attemptsMax) return provider.begin(payment, way);
-  const found = await provider.find(payment);
+  if (isKeyKnown && payment.attempts < keyAttemptsMax) return provider.begin(payment, way);
+  const found = await provider.find(payment, way);
   if (found.kind !== "DONE") return found;
   if (found.value !== undefined) return { kind: "DONE", value: found.value };
   if (isKeyKnown) return provider.begin(payment, way);
@@ -105,14 +102,8 @@ async function note(
   const isWaiting = report.state === "PENDING";
   await applyReport(deps.pool, payment, report, {
     nowMs,
-    dueMs: isWaiting ? nextLookMs(payment, nowMs) : nowMs,
+    dueMs: isWaiting ? nextLookMs(payment.createTimeMs, nowMs) : nowMs,
   });
-}
-
-/** A webhook usually says so first; should it be lost, looks come ever later with the age of the payment. */
-function nextLookMs(payment: Payment, nowMs: number): number {
-  const ageMs = nowMs - payment.createTimeMs;
-  return nowMs + Math.min(3_600_000, Math.max(15_000, ageMs / 2));
 }
 
 function isOver({ state }: Payment): boolean {

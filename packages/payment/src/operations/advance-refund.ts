@@ -1,6 +1,6 @@
 import { AppError } from "@farebox/kit/app-error";
 import { ReversalKind } from "@farebox/proto/farebox/billing/v1/recharge";
-import { retryDelayMs } from "../domain/payment.ts";
+import { keyAttemptsMax, keyMsMax, retryDelayMs } from "../domain/patience.ts";
 import { nextRefundStep, type Refund, type RefundStep } from "../domain/refund.ts";
 import type { ProviderAnswer, RefundReport } from "../providers/payment-provider.ts";
 import { readPayment } from "../store/payment-store.ts";
@@ -14,10 +14,6 @@ import {
 import type { PaymentDeps } from "./payment-deps.ts";
 import { isRefusal } from "./tell-billing.ts";
 
-/** As with payments: from here on a refund is looked for by our id instead of asked for again. */
-const keyMsMax = 23 * 3_600_000;
-/** A key repeats a 500 as well: after so many attempts the refund is also looked for, as it may have been made all the same. */
-const attemptsMax = 3;
 /** More steps than any refund has. */
 const stepsMax = 8;
 const pendingLookMs = 6 * 3_600_000;
@@ -108,7 +104,7 @@ async function tell(
     }
     if (isRefusal(error)) {
       // Of an order that was never credited there is nothing to take back or to give back.
-      deps.events.refundPutOff(error);
+      deps.events.dutyPutOff("refund", error);
       await markRefundTold(pool, refund, "RETURNED");
       return undefined;
     }
@@ -149,7 +145,7 @@ async function ask(
   const payment = await readPayment(pool, { id: refund.paymentId });
   if (payment === undefined) throw new Error(`refund ${refund.id} has no payment`);
   const isKeyKnown = nowMs - refund.createTimeMs < keyMsMax;
-  if (isKeyKnown && refund.attempts < attemptsMax) return provider.refund(refund, payment);
+  if (isKeyKnown && refund.attempts < keyAttemptsMax) return provider.refund(refund, payment);
   const found = await provider.findRefund(refund, payment);
   if (found.kind !== "DONE") return found;
   if (found.value !== undefined) return { kind: "DONE", value: found.value };

@@ -1,22 +1,15 @@
 import { AppError } from "@farebox/kit/app-error";
 import { newUuid } from "@farebox/kit/ids";
 import { inTransaction } from "@farebox/kit/mysql";
-import { retryDelayMs } from "../domain/payment.ts";
+import { keyMsMax, nextLookMs, retryDelayMs } from "../domain/patience.ts";
 import type { MethodFacts, MethodSetup, SetupReport } from "../domain/saved-method.ts";
 import type { ProviderAnswer } from "../providers/payment-provider.ts";
-import {
-  ensureCustomerRow,
-  forgetProviderCustomer,
-  lockCustomer,
-  setDefaultMethod,
-} from "../store/customer-store.ts";
+import { lockCustomer, setDefaultMethod } from "../store/customer-store.ts";
 import { insertMethod } from "../store/method-store.ts";
-import { moveSetup, readSetup } from "../store/setup-store.ts";
+import { keepSetupCustomer, moveSetup, readSetup } from "../store/setup-store.ts";
 import { ensureCustomer } from "./ensure-customer.ts";
+import { forgetCustomerIfGone } from "./hear-of-method.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
-
-/** Stripe forgets idempotency keys after 24 hours; a page that nobody was sent to by then is not opened any more. */
-const keyMsMax = 23 * 3_600_000;
 
 /**
  * Does the next thing for a setup: opens its page, or asks how it stands and keeps the method that was saved. The webhook,
@@ -27,6 +20,7 @@ export async function advanceSetup(deps: PaymentDeps, id: string): Promise<Metho
   const setup = await requireSetup(deps, id);
   if (setup.state !== "CREATED" && setup.state !== "PENDING") return setup;
   const nowMs = deps.clock.nowMs();
+  // A page that nobody was sent to by then is not opened any more.
   if (setup.sessionId === "" && nowMs - setup.createTimeMs > keyMsMax) {
     await moveSetup(deps.pool, setup, { state: "EXPIRED", attempts: 0 });
     return requireSetup(deps, id);
@@ -50,30 +44,37 @@ export async function advanceSetup(deps: PaymentDeps, id: string): Promise<Metho
 async function ask(deps: PaymentDeps, setup: MethodSetup): Promise<ProviderAnswer<SetupReport>> {
   const { provider } = deps;
   if (setup.sessionId !== "") return provider.readSetup(setup);
-  const { providerCustomerId } = await ensureCustomer(deps, setup.accountId);
-  const answer = await provider.beginSetup(setup, providerCustomerId);
+  const customer = await customerOf(deps, setup);
+  if (customer.kind !== "DONE") return customer;
+  const answer = await provider.beginSetup(setup, customer.value);
   // Somebody deleted the customer at the provider's site: the next setup makes another.
-  if (answer.kind === "REFUSED") await forgetIfGone(deps, providerCustomerId);
+  if (answer.kind === "REFUSED") await forgetCustomerIfGone(deps, customer.value);
   return answer;
 }
 
-async function forgetIfGone({ pool, provider, clock }: PaymentDeps, id: string): Promise<void> {
-  const has = await provider.hasCustomer(id);
-  if (has.kind === "DONE" && !has.value) await forgetProviderCustomer(pool, id, clock.nowMs());
+/** Whom the page is for. It is kept with the setup, so that a repetition under its key says the same. */
+async function customerOf(deps: PaymentDeps, setup: MethodSetup): Promise<ProviderAnswer<string>> {
+  if (setup.providerCustomerId !== "") return { kind: "DONE", value: setup.providerCustomerId };
+  const answer = await ensureCustomer(deps, setup.accountId);
+  if (answer.kind !== "DONE") return answer;
+  return { kind: "DONE", value: await keepSetupCustomer(deps.pool, setup, answer.value) };
 }
 
 async function note(deps: PaymentDeps, setup: MethodSetup, report: SetupReport): Promise<void> {
-  const nowMs = deps.clock.nowMs();
-  const { state, sessionId, setupUrl, method } = report;
-  if (state !== "SAVED" || method === undefined) {
-    const isOpen = state === "PENDING";
-    await moveSetup(deps.pool, setup, {
-      ...{ state, sessionId, setupUrl: isOpen ? setupUrl : "", attempts: 0 },
-      ...(isOpen ? { dueMs: nextLookMs(setup, nowMs) } : {}),
-    });
-    return;
+  const { sessionId, state } = report;
+  switch (state) {
+    case "SAVED":
+      await keepMethod(deps, setup, report);
+      return;
+    case "EXPIRED":
+      await moveSetup(deps.pool, setup, { state, sessionId, setupUrl: "", attempts: 0 });
+      return;
+    case "PENDING": {
+      const { setupUrl } = report;
+      const dueMs = nextLookMs(setup.createTimeMs, deps.clock.nowMs());
+      await moveSetup(deps.pool, setup, { state, sessionId, setupUrl, attempts: 0, dueMs });
+    }
   }
-  await keepMethod(deps, setup, { sessionId, method });
 }
 
 /** The method, the default and the end of the setup, in one transaction. */
@@ -82,31 +83,19 @@ async function keepMethod(
   setup: MethodSetup,
   { sessionId, method }: { readonly sessionId: string; readonly method: MethodFacts },
 ): Promise<void> {
-  const nowMs = clock.nowMs();
   const id = newUuid().toString("hex");
+  const { accountId, isTest } = setup;
   const isNew = await inTransaction(pool, async (tx) => {
-    await ensureCustomerRow(tx, setup, nowMs);
     const customer = await lockCustomer(tx, setup);
-    const { accountId, isTest } = setup;
-    const saved = {
-      id,
-      accountId,
-      isTest,
-      state: "ACTIVE",
-      attempts: 0,
-      createTimeMs: nowMs,
-    } as const;
-    const isInserted = await insertMethod(tx, { ...method, ...saved });
-    if (isInserted && customer?.defaultMethodId === "") await setDefaultMethod(tx, setup, id);
+    const isInserted = await insertMethod(tx, {
+      ...{ ...method, id, accountId, isTest },
+      ...{ state: "ACTIVE", attempts: 0, createTimeMs: clock.nowMs() },
+    });
+    if (isInserted && customer.defaultMethodId === "") await setDefaultMethod(tx, setup, id);
     await moveSetup(tx, setup, { state: "SAVED", sessionId, setupUrl: "", attempts: 0 });
     return isInserted;
   });
-  if (isNew) events.methodSaved(setup.accountId, id);
-}
-
-/** A webhook usually says so first; should it be lost, looks come ever later with the age of the setup. */
-function nextLookMs({ createTimeMs }: MethodSetup, nowMs: number): number {
-  return nowMs + Math.min(3_600_000, Math.max(15_000, (nowMs - createTimeMs) / 2));
+  if (isNew) events.methodSaved(accountId, id);
 }
 
 async function requireSetup({ pool }: PaymentDeps, id: string): Promise<MethodSetup> {

@@ -1,9 +1,10 @@
 import { AppError, fieldError } from "@farebox/kit/app-error";
 import { inTransaction } from "@farebox/kit/mysql";
 import type { Payment } from "../domain/payment.ts";
-import { lockPayment, readPayment } from "../store/payment-store.ts";
+import { decideApproval } from "../domain/transfer.ts";
+import { lockPayment, makeDue, readPayment } from "../store/payment-store.ts";
 import { lockTransfer, approveTransfer as writeApproval } from "../store/transfer-store.ts";
-import { reopenPayment } from "./advance-payment.ts";
+import { advancePayment } from "./advance-payment.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
 import { requireManual, type TransferInput, wrongState } from "./propose-transfer.ts";
 
@@ -15,23 +16,41 @@ import { requireManual, type TransferInput, wrongState } from "./propose-transfe
  * Errors: INVALID_ARGUMENT, PAYMENT_NOT_FOUND, PAYMENT_WRONG_STATE when nothing is proposed, SECOND_PERSON_REQUIRED.
  */
 export async function approveTransfer(deps: PaymentDeps, input: TransferInput): Promise<Payment> {
-  const { paymentId, amount, bankReference, person } = input;
-  const isFirst = await inTransaction(deps.pool, async (tx) => {
-    const payment = requireManual(await lockPayment(tx, { id: paymentId }), input);
-    const transfer = await lockTransfer(tx, paymentId);
-    if (transfer === undefined) throw wrongState(payment);
-    if (transfer.amount !== amount) throw fieldError("amount", "is not what was proposed");
-    if (transfer.bankReference !== bankReference) {
-      throw fieldError("bank_reference", "is not what was proposed");
-    }
-    if (transfer.approvedBy !== "") return false;
-    if (transfer.proposedBy === person) throw new AppError("SECOND_PERSON_REQUIRED");
-    await writeApproval(tx, paymentId, { person, nowMs: deps.clock.nowMs() });
-    return true;
-  });
-  if (isFirst) deps.events.transferApproved(input);
-  await reopenPayment(deps, paymentId);
-  const payment = await readPayment(deps.pool, { id: paymentId });
+  if (await keepApproval(deps, input)) deps.events.transferApproved(input);
+  await advancePayment(deps, input.paymentId);
+  const payment = await readPayment(deps.pool, { id: input.paymentId });
   if (payment === undefined) throw new AppError("PAYMENT_NOT_FOUND");
   return payment;
+}
+
+/**
+ * Writes an approval and makes its payment due, in one transaction: from then on the janitor credits it, whatever happens to
+ * this process. Answers whether it is the first. Errors: as `approveTransfer`.
+ */
+export function keepApproval(
+  { pool, clock }: Pick<PaymentDeps, "pool" | "clock">,
+  input: TransferInput,
+): Promise<boolean> {
+  const { paymentId, person } = input;
+  return inTransaction(pool, async (tx) => {
+    const payment = requireManual(await lockPayment(tx, { id: paymentId }), input);
+    switch (decideApproval(await lockTransfer(tx, paymentId), input)) {
+      case "NOTHING_PROPOSED":
+        throw wrongState(payment);
+      case "OTHER_AMOUNT":
+        throw fieldError("amount", "is not what was proposed");
+      case "OTHER_REFERENCE":
+        throw fieldError("bank_reference", "is not what was proposed");
+      case "SAME_PERSON":
+        throw new AppError("SECOND_PERSON_REQUIRED");
+      case "APPROVED_ALREADY":
+        return false;
+      case "APPROVE": {
+        const nowMs = clock.nowMs();
+        await writeApproval(tx, paymentId, { person, nowMs });
+        await makeDue(tx, paymentId, nowMs);
+        return true;
+      }
+    }
+  });
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { AppError } from "@farebox/kit/app-error";
 import { newUuid } from "@farebox/kit/ids";
-import { formatNanos } from "@farebox/kit/money";
 import { isDuplicate } from "@farebox/kit/mysql";
 import {
   capabilitiesOf,
@@ -9,13 +8,13 @@ import {
   methodCapabilities,
   type ProviderName,
 } from "../domain/method-capabilities.ts";
-import { payableRange, toMinor } from "../domain/minor-units.ts";
 import { isSameOrder, type Payment, type PaymentOrder } from "../domain/payment.ts";
 import { transferCode } from "../domain/transfer.ts";
 import { insertPayment, readPayment } from "../store/payment-store.ts";
 import { advancePayment } from "./advance-payment.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
 import { requireMethod } from "./read-methods.ts";
+import { requirePayable } from "./require-payable.ts";
 
 /**
  * Begins to collect the money of an order. The intent is kept before the provider is asked, under a key of ours, so that
@@ -39,7 +38,7 @@ export async function createPayment(deps: PaymentDeps, order: PaymentOrder): Pro
 }
 
 async function insertNew(deps: PaymentDeps, order: PaymentOrder): Promise<Payment> {
-  const minor = requirePayable(order);
+  const minor = requirePayable(order.amount, order.currencyCode);
   const provider = await providerFor(deps, order);
   const payment: Payment = {
     ...order,
@@ -63,14 +62,6 @@ async function insertNew(deps: PaymentDeps, order: PaymentOrder): Promise<Paymen
     if (other === undefined) throw error;
     return other;
   }
-}
-
-function requirePayable({ amount, currencyCode }: PaymentOrder): bigint {
-  const { min, max } = payableRange(currencyCode);
-  const minor = toMinor(amount, currencyCode);
-  if (minor !== undefined && amount >= min && amount <= max) return minor;
-  const metadata = { field: "amount", minimum: formatNanos(min), maximum: formatNanos(max) };
-  throw new AppError("AMOUNT_NOT_PAYABLE", undefined, { metadata });
 }
 
 /** Who collects, by what is switched on and by what the saved method can do. */

@@ -3,6 +3,7 @@ import type { Nanos } from "@farebox/kit/money";
 import { inTransaction, isDuplicate } from "@farebox/kit/mysql";
 import { toMinor } from "../domain/minor-units.ts";
 import type { Payment } from "../domain/payment.ts";
+import { decideProposal } from "../domain/transfer.ts";
 import { lockPayment } from "../store/payment-store.ts";
 import { lockTransfer, saveProposal } from "../store/transfer-store.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
@@ -29,10 +30,9 @@ export async function proposeTransfer(deps: PaymentDeps, input: TransferInput): 
     return await inTransaction(deps.pool, async (tx) => {
       const payment = requireManual(await lockPayment(tx, { id: paymentId }), input);
       const known = await lockTransfer(tx, paymentId);
-      const isSame = known?.amount === amount && known.bankReference === bankReference;
-      if (isSame) return payment;
-      if (known?.approvedBy) throw wrongState(payment);
-      if (payment.state !== "PENDING" && payment.state !== "EXPIRED") throw wrongState(payment);
+      const decision = decideProposal(payment, known, input);
+      if (decision === "KEEP") return payment;
+      if (decision === "WRONG_STATE") throw wrongState(payment);
       const proposed = { proposedBy: person, proposeTimeMs: deps.clock.nowMs(), approvedBy: "" };
       const transfer = { paymentId, amount, bankReference, ...proposed };
       await saveProposal(tx, transfer, known !== undefined);

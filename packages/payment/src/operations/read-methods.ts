@@ -1,9 +1,8 @@
 import { AppError } from "@farebox/kit/app-error";
-import type { SavedMethod } from "../domain/saved-method.ts";
+import { type SavedMethod, savedMethodsMax } from "../domain/saved-method.ts";
 import type { Queryable } from "../store/column-values.ts";
 import { readCustomer } from "../store/customer-store.ts";
 import { listMethods, readMethod } from "../store/method-store.ts";
-import { savedMethodsMax } from "./add-payment-method.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
 
 /** A saved method, and whether it pays when no other is named. */

@@ -4,6 +4,7 @@ import type { Nanos } from "@farebox/kit/money";
 import { inTransaction } from "@farebox/kit/mysql";
 import {
   type AutoRecharge,
+  afterFailure,
   decideRecharge,
   type RechargeAttempt,
 } from "../domain/auto-recharge.ts";
@@ -13,38 +14,57 @@ import {
   releaseSettings,
   saveAutoRecharge,
 } from "../store/auto-recharge-store.ts";
-import {
-  claimDueAttempts,
-  insertAttempt,
-  readRecentAttempts,
-} from "../store/recharge-attempt-store.ts";
-import { advanceAttempt, failSetting } from "./advance-attempt.ts";
+import { claimDue, readDue } from "../store/claim-due.ts";
+import { insertAttempt, readAttempt, readRecentAttempts } from "../store/recharge-attempt-store.ts";
+import { advanceAttempt } from "./advance-attempt.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
 import { type MethodReader, requireMethod } from "./read-methods.ts";
 
 /** As many balances as Billing answers at a time. */
 const batchMax = 500;
 const atOnceMax = 8;
+const table = "auto_recharge_attempt";
 /** Longer than Billing may take to answer; a process that died is waited for no longer than this. */
 const claimMs = 20_000;
 
 /**
  * Pays in for accounts whose balance is below their threshold, and goes on with attempts that were not known to have ended.
  * Bounded a run, and safe in any number of processes: whoever claims an account reads its balance after the claim, and
- * begins only while the claim is its own, so that one fall of the balance is one attempt.
+ * begins only while the claim is its own and not over, so that one fall of the balance is one attempt.
  */
 export async function runAutoRecharges(
   deps: PaymentDeps,
   periodMs: number,
   signal: AbortSignal,
 ): Promise<void> {
+  await goOnWithAttempts(deps, signal);
+  if (!signal.aborted) await lookAtBalances(deps, periodMs, signal);
+}
+
+async function goOnWithAttempts(deps: PaymentDeps, signal: AbortSignal): Promise<void> {
+  const { pool, clock, events } = deps;
+  const due = await readDue(pool, table, { nowMs: clock.nowMs(), limit: batchMax });
+  await inTurns(due, signal, async (id) => {
+    try {
+      const nowMs = clock.nowMs();
+      if (!(await claimDue(pool, table, { id, nowMs, untilMs: nowMs + claimMs }))) return;
+      const attempt = await readAttempt(pool, id);
+      if (attempt !== undefined) await advanceAttempt(deps, attempt, signal);
+    } catch (error) {
+      events.dutyPutOff(table, error);
+    }
+  });
+}
+
+async function lookAtBalances(
+  deps: PaymentDeps,
+  periodMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   const nowMs = deps.clock.nowMs();
   const claim = { nowMs, untilMs: nowMs + claimMs, limit: batchMax };
-  await inTurns(await claimDueAttempts(deps.pool, claim), signal, (attempt) =>
-    advanceAttempt(deps, attempt),
-  );
   const settings = await claimDueSettings(deps.pool, claim);
-  if (settings.length === 0 || signal.aborted) return;
+  if (settings.length === 0) return;
   const release = { claimedUntilMs: claim.untilMs, checkMs: nowMs + periodMs };
   const balances = await readBalances(deps, settings, signal).catch(async (error: unknown) => {
     const all = settings.map(({ accountId }) => accountId);
@@ -58,9 +78,13 @@ export async function runAutoRecharges(
   const fine = settings.filter((it) => !isLow(it)).map(({ accountId }) => accountId);
   await releaseSettings(deps.pool, fine, release);
   await inTurns(settings.filter(isLow), signal, async ({ accountId }) => {
-    const begun = await beginAttempt(deps, accountId, { ...release, periodMs });
-    if (begun === "NO_METHOD") deps.events.autoRechargeSwitchedOff(accountId, noMethod);
-    else if (begun !== "WAIT") await advanceAttempt(deps, begun);
+    try {
+      const begun = await beginAttempt(deps, accountId, { ...release, periodMs });
+      if (begun === "NO_METHOD") deps.events.autoRechargeSwitchedOff(accountId, noMethod);
+      else if (begun !== "WAIT") await advanceAttempt(deps, begun, signal);
+    } catch (error) {
+      deps.events.autoRechargePutOff(accountId, error);
+    }
   });
 }
 
@@ -94,7 +118,7 @@ async function readBalances(
 const noMethod = "PAYMENT_METHOD_NOT_FOUND";
 
 /**
- * Keeps an attempt before anything is asked for. WAIT when it is not the time, or somebody else is at it; NO_METHOD when there
+ * Keeps an attempt before anything is asked for. WAIT when it is not the time, or somebody else is or may be at it; NO_METHOD when there
  * is nothing to charge, and it was switched off.
  */
 async function beginAttempt(
@@ -102,10 +126,11 @@ async function beginAttempt(
   accountId: string,
   of: { readonly claimedUntilMs: number; readonly periodMs: number },
 ): Promise<RechargeAttempt | "WAIT" | "NO_METHOD"> {
-  const nowMs = deps.clock.nowMs();
   return inTransaction(deps.pool, async (tx) => {
     const setting = await lockClaimed(tx, accountId, of.claimedUntilMs);
-    if (setting === undefined) return "WAIT";
+    const nowMs = deps.clock.nowMs();
+    // A claim that is over says nothing: the balance may have been read long ago.
+    if (setting === undefined || nowMs >= of.claimedUntilMs) return "WAIT";
     const recent = await readRecentAttempts(tx, accountId, nowMs);
     const decision = decideRecharge(setting, recent, { nowMs, periodMs: of.periodMs });
     if (decision.kind === "WAIT") {
@@ -114,7 +139,7 @@ async function beginAttempt(
     }
     const paymentMethodId = await methodOf({ ...deps, pool: tx }, setting);
     if (paymentMethodId === undefined) {
-      await failSetting(tx, setting, noMethod, nowMs);
+      await saveAutoRecharge(tx, afterFailure(setting, noMethod, nowMs), nowMs);
       return "NO_METHOD";
     }
     const { currencyCode, amount } = setting;

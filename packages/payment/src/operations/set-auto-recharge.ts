@@ -1,11 +1,11 @@
 import { AppError, fieldError } from "@farebox/kit/app-error";
-import { formatNanos, type Nanos } from "@farebox/kit/money";
+import type { Nanos } from "@farebox/kit/money";
 import type { AutoRecharge } from "../domain/auto-recharge.ts";
 import { capabilitiesOf } from "../domain/method-capabilities.ts";
-import { payableRange, toMinor } from "../domain/minor-units.ts";
 import { readAutoRecharge, saveAutoRecharge } from "../store/auto-recharge-store.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
 import { requireMethod } from "./read-methods.ts";
+import { requirePayable } from "./require-payable.ts";
 
 /** Money as it is asked for; an empty currency is the account's. */
 type AskedMoney = { readonly nanos: Nanos; readonly currencyCode: string };
@@ -25,7 +25,8 @@ export type SetAutoRechargeInput = {
 const attemptsPerDayDefault = 3;
 
 /**
- * Replaces how an account recharges by itself, and forgets earlier failures. An attempt that is under way goes on.
+ * Replaces how an account recharges by itself, and forgets earlier failures. An attempt that is under way goes on, and how it
+ * ends says nothing of the new setting.
  *
  * Errors: INVALID_ARGUMENT, ACCOUNT_NOT_FOUND, CURRENCY_MISMATCH, AMOUNT_NOT_PAYABLE, PAYMENT_METHOD_NOT_FOUND,
  * PAYMENT_METHOD_UNSUITABLE.
@@ -58,8 +59,9 @@ export async function setAutoRecharge(
     isEnabled: enabled,
     attemptsPerDay: input.attemptsPerDay || attemptsPerDayDefault,
     ...{ failedAttempts: 0, nextAttemptMs: undefined, disabledReason: "" },
+    setTimeMs: deps.clock.nowMs(),
   };
-  await saveAutoRecharge(deps.pool, setting, deps.clock.nowMs());
+  await saveAutoRecharge(deps.pool, setting, setting.setTimeMs);
   return setting;
 }
 
@@ -80,11 +82,4 @@ function requireNanos(
   if (money.currencyCode === "" || money.currencyCode === of.currencyCode) return money.nanos;
   const metadata = { field: `${of.field}.currency_code`, expected: of.currencyCode };
   throw new AppError("CURRENCY_MISMATCH", undefined, { metadata });
-}
-
-function requirePayable(amount: Nanos, currencyCode: string): void {
-  const { min, max } = payableRange(currencyCode);
-  if (toMinor(amount, currencyCode) !== undefined && amount >= min && amount <= max) return;
-  const metadata = { field: "amount", minimum: formatNanos(min), maximum: formatNanos(max) };
-  throw new AppError("AMOUNT_NOT_PAYABLE", undefined, { metadata });
 }

@@ -1,6 +1,7 @@
 import { AppError } from "@farebox/kit/app-error";
 import { RechargeState } from "@farebox/proto/farebox/billing/v1/recharge";
-import { type Payment, retryDelayMs } from "../domain/payment.ts";
+import { retryDelayMs } from "../domain/patience.ts";
+import type { Payment } from "../domain/payment.ts";
 import { markTold, postponePayment } from "../store/payment-store.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
 

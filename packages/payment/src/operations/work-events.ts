@@ -1,5 +1,5 @@
 import { AppError } from "@farebox/kit/app-error";
-import { retryDelayMs } from "../domain/payment.ts";
+import { retryDelayMs } from "../domain/patience.ts";
 import type { EventState, ProviderEvent } from "../domain/provider-event.ts";
 import { claimEvents, moveEvent } from "../store/event-store.ts";
 import { readPayment } from "../store/payment-store.ts";

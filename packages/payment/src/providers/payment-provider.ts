@@ -76,8 +76,11 @@ export type PaymentProvider = {
   begin(payment: Payment, way: PaymentWay): Promise<ProviderAnswer<PaymentReport>>;
   /** How a payment that was begun stands. */
   read(payment: Payment): Promise<ProviderAnswer<PaymentReport>>;
-  /** Looks for a payment that may have been begun, by our id: for when keys are no longer remembered. */
-  find(payment: Payment): Promise<ProviderAnswer<PaymentReport | undefined>>;
+  /**
+   * Looks for a payment that may have been begun, by our id: for when keys are no longer remembered. Undefined only when it is
+   * certain that there is none; UNKNOWN when there was too much to look through.
+   */
+  find(payment: Payment, way: PaymentWay): Promise<ProviderAnswer<PaymentReport | undefined>>;
 };
 
 /** A provider that pays back, saves methods, tells what happens and can be asked for its books. */
@@ -120,7 +123,7 @@ type SavedMethods = {
   readSetup(setup: MethodSetup): Promise<ProviderAnswer<SetupReport>>;
   readMethod(providerMethodId: string): Promise<ProviderAnswer<MethodFacts>>;
   /** Forgets a method. REFUSED when it is not saved there any more. */
-  detachMethod(providerMethodId: string): Promise<ProviderAnswer<MethodFacts>>;
+  detachMethod(providerMethodId: string): Promise<ProviderAnswer<void>>;
 };
 
 /** The kind that a provider's word stands for. */

@@ -9,6 +9,7 @@ import {
 } from "@farebox/proto/farebox/payment/v1/payment_operations_service";
 import type { Payment } from "../domain/payment.ts";
 import { eventStates, type ProviderEvent } from "../domain/provider-event.ts";
+import { normalReference } from "../domain/transfer.ts";
 import { approveTransfer } from "../operations/approve-transfer.ts";
 import type { PaymentDeps } from "../operations/payment-deps.ts";
 import { proposeTransfer, type TransferInput } from "../operations/propose-transfer.ts";
@@ -60,8 +61,10 @@ function fromTransfer(
 
 /** The same reference is the same however it is spaced and cased: one transfer pays once. */
 function requireReference(text: string): string {
-  const reference = text.trim().replace(/\s+/g, " ").toUpperCase();
-  if (reference === "") throw fieldError("bank_reference", "is missing");
+  const reference = normalReference(text);
+  if (reference === undefined) {
+    throw fieldError("bank_reference", "must have 1 to 128 characters, not counting spaces");
+  }
   return reference;
 }
 

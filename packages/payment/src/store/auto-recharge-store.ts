@@ -21,6 +21,7 @@ export async function saveAutoRecharge(
     failed_attempts: setting.failedAttempts,
     next_attempt_time: toTime(setting.nextAttemptMs),
     disabled_reason: setting.disabledReason.slice(0, 64),
+    set_time: toTime(setting.setTimeMs),
     check_time: setting.isEnabled ? toTime(checkMs) : null,
   };
   const row = { account_id: accountId, ...changed };
@@ -94,7 +95,8 @@ export async function releaseSettings(
 }
 
 const select = `SELECT account_id, is_enabled, currency_code, threshold, amount, LOWER(HEX(payment_method_id)) AS method_hex,
-    limit_per_month, attempts_per_day, failed_attempts, CAST(next_attempt_time AS CHAR) AS next_text, disabled_reason
+    limit_per_month, attempts_per_day, failed_attempts, CAST(next_attempt_time AS CHAR) AS next_text, disabled_reason,
+    CAST(set_time AS CHAR) AS set_text
   FROM auto_recharge`;
 
 type SettingRow = RowDataPacket & {
@@ -109,6 +111,7 @@ type SettingRow = RowDataPacket & {
   readonly failed_attempts: number;
   readonly next_text: string | null;
   readonly disabled_reason: string;
+  readonly set_text: string;
 };
 
 function toSetting(row: SettingRow): AutoRecharge {
@@ -124,5 +127,6 @@ function toSetting(row: SettingRow): AutoRecharge {
     failedAttempts: row.failed_attempts,
     nextAttemptMs: readTime(row.next_text),
     disabledReason: row.disabled_reason,
+    setTimeMs: readTime(row.set_text) ?? 0,
   };
 }

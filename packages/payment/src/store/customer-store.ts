@@ -1,4 +1,5 @@
 import { newUuid } from "@farebox/kit/ids";
+import { isDuplicate, type Pool, type PoolConnection } from "@farebox/kit/mysql";
 import type { RowDataPacket } from "mysql2/promise";
 import type { Customer } from "../domain/saved-method.ts";
 import { type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
@@ -6,21 +7,22 @@ import { type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
 /** Whose customer: an account's, in test or live mode. */
 export type CustomerKey = { readonly accountId: string; readonly isTest: boolean };
 
-/** Reads an account's customer, writing it first when there is none: twins get the same. */
+/** Reads an account's customer, writing it first when there is none: twins get the same. Not within a transaction. */
 export async function ensureCustomerRow(
-  db: Queryable,
+  pool: Pool,
   { accountId, isTest }: CustomerKey,
   nowMs: number,
 ): Promise<Customer> {
-  await db.query("INSERT IGNORE INTO customer SET ?", [
-    {
-      account_id: accountId,
-      is_test: isTest ? 1 : 0,
-      id: newUuid(),
-      create_time: toTime(nowMs),
-    },
-  ]);
-  const customer = await readCustomer(db, { accountId, isTest });
+  const key = { accountId, isTest };
+  const known = await readCustomer(pool, key);
+  if (known !== undefined) return known;
+  const row = { account_id: accountId, is_test: isTest ? 1 : 0, id: newUuid() };
+  try {
+    await pool.query("INSERT INTO customer SET ?", [{ ...row, create_time: toTime(nowMs) }]);
+  } catch (error) {
+    if (!isDuplicate(error)) throw error;
+  }
+  const customer = await readCustomer(pool, key);
   if (customer === undefined) throw new Error("a customer is gone");
   return customer;
 }
@@ -30,9 +32,14 @@ export function readCustomer(db: Queryable, key: CustomerKey): Promise<Customer 
   return readOne(db, key, "");
 }
 
-/** Locks an account's customer: its saved methods and their default change one after another. */
-export function lockCustomer(db: Queryable, key: CustomerKey): Promise<Customer | undefined> {
-  return readOne(db, key, "FOR UPDATE");
+/**
+ * Locks an account's customer: its saved methods and their default change one after another. Throws when there is none: who
+ * has saved a method, or asked to, has one.
+ */
+export async function lockCustomer(tx: PoolConnection, key: CustomerKey): Promise<Customer> {
+  const customer = await readOne(tx, key, "FOR UPDATE");
+  if (customer === undefined) throw new Error(`account ${key.accountId} has no customer`);
+  return customer;
 }
 
 /** Notes the provider's id of a customer. The first one stays. */

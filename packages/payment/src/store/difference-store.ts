@@ -1,6 +1,7 @@
 import { newUuid } from "@farebox/kit/ids";
 import type { Nanos } from "@farebox/kit/money";
-import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
+import { isDuplicate } from "@farebox/kit/mysql";
+import type { RowDataPacket } from "mysql2/promise";
 import { type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
 
 /** Where the provider's books and ours did not agree. Ids are 32 lower-case hex digits. */
@@ -25,20 +26,24 @@ export async function noteDifference(
   found: Omit<Difference, "id" | "createTimeMs">,
   nowMs: number,
 ): Promise<boolean> {
-  const [result] = await db.query<ResultSetHeader>("INSERT IGNORE INTO payment_difference SET ?", [
-    {
-      id: newUuid(),
-      kind: found.kind,
-      object_id: found.objectId,
-      payment_id: found.paymentId === "" ? null : toBytes(found.paymentId),
-      provider_amount: found.providerAmount,
-      our_amount: found.ourAmount,
-      currency_code: found.currencyCode,
-      is_repaired: found.isRepaired ? 1 : 0,
-      create_time: toTime(nowMs),
-    },
-  ]);
-  if (result.affectedRows === 1) return true;
+  try {
+    await db.query("INSERT INTO payment_difference SET ?", [
+      {
+        id: newUuid(),
+        kind: found.kind,
+        object_id: found.objectId,
+        payment_id: found.paymentId === "" ? null : toBytes(found.paymentId),
+        provider_amount: found.providerAmount,
+        our_amount: found.ourAmount,
+        currency_code: found.currencyCode,
+        is_repaired: found.isRepaired ? 1 : 0,
+        create_time: toTime(nowMs),
+      },
+    ]);
+    return true;
+  } catch (error) {
+    if (!isDuplicate(error)) throw error;
+  }
   await db.query(
     "UPDATE payment_difference SET is_repaired = GREATEST(is_repaired, ?) WHERE kind = ? AND object_id = ?",
     [found.isRepaired ? 1 : 0, found.kind, found.objectId],

@@ -1,3 +1,4 @@
+import { isDuplicate } from "@farebox/kit/mysql";
 import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import { methodKinds } from "../domain/method-capabilities.ts";
 import {
@@ -11,20 +12,27 @@ import type { CustomerKey } from "./customer-store.ts";
 
 /** Writes a method that was saved. Answers false, and changes nothing, when the provider's id of it is known. */
 export async function insertMethod(db: Queryable, method: SavedMethod): Promise<boolean> {
-  const [result] = await db.query<ResultSetHeader>("INSERT IGNORE INTO payment_method SET ?", [
-    {
-      id: toBytes(method.id),
-      account_id: method.accountId,
-      is_test: method.isTest ? 1 : 0,
-      provider_customer_id: method.providerCustomerId,
-      provider_method_id: method.providerMethodId,
-      kind: method.kind,
-      state: method.state,
-      ...columnsOf(method),
-      create_time: toTime(method.createTimeMs),
-    },
-  ]);
-  return result.affectedRows === 1;
+  try {
+    await db.query("INSERT INTO payment_method SET ?", [rowOf(method)]);
+    return true;
+  } catch (error) {
+    if (isDuplicate(error)) return false;
+    throw error;
+  }
+}
+
+function rowOf(method: SavedMethod) {
+  return {
+    id: toBytes(method.id),
+    account_id: method.accountId,
+    is_test: method.isTest ? 1 : 0,
+    provider_customer_id: method.providerCustomerId,
+    provider_method_id: method.providerMethodId,
+    kind: method.kind,
+    state: method.state,
+    ...columnsOf(method),
+    create_time: toTime(method.createTimeMs),
+  };
 }
 
 /** What people are shown of a method. */
@@ -46,16 +54,17 @@ export async function refreshMethod(
   await db.query("UPDATE payment_method SET ? WHERE id = ?", [columnsOf(facts), toBytes(id)]);
 }
 
-/** Moves a method; from REMOVED nothing leads back. */
+/** Moves a method; from REMOVED nothing leads back. Answers whether it moved. */
 export async function moveMethod(
   db: Queryable,
   { id }: Pick<SavedMethod, "id">,
   to: { readonly state: MethodState; readonly attempts: number; readonly dueMs?: number },
-): Promise<void> {
-  await db.query(
+): Promise<boolean> {
+  const [result] = await db.query<ResultSetHeader>(
     "UPDATE payment_method SET state = ?, attempts = ?, due_time = ? WHERE id = ? AND state <> 'REMOVED'",
     [to.state, to.attempts, toTime(to.dueMs), toBytes(id)],
   );
+  return result.affectedRows === 1;
 }
 
 /** What a method is found by. */
@@ -92,26 +101,6 @@ export async function methodsOfCustomer(
     [providerCustomerId],
   );
   return rows.map(toMethod);
-}
-
-/** Takes methods whose removal is due, each for a while, and reads them. */
-export async function claimDueMethods(
-  db: Queryable,
-  of: { readonly nowMs: number; readonly untilMs: number; readonly limit: number },
-): Promise<readonly SavedMethod[]> {
-  const [rows] = await db.query<MethodRow[]>(
-    `${select} WHERE due_time <= ? ORDER BY due_time LIMIT ?`,
-    [toTime(of.nowMs), of.limit],
-  );
-  const claimed: SavedMethod[] = [];
-  for (const row of rows) {
-    const [result] = await db.query<ResultSetHeader>(
-      "UPDATE payment_method SET due_time = ? WHERE id = ? AND due_time <= ?",
-      [toTime(of.untilMs), toBytes(row.hex), toTime(of.nowMs)],
-    );
-    if (result.affectedRows === 1) claimed.push(toMethod(row));
-  }
-  return claimed;
 }
 
 const select = `SELECT LOWER(HEX(id)) AS hex, account_id, is_test, kind, brand, last4, expire_month, expire_year,

@@ -1,4 +1,4 @@
-import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
+import type { RowDataPacket } from "mysql2/promise";
 import { methodKinds, providerNames } from "../domain/method-capabilities.ts";
 import { fromMinor } from "../domain/minor-units.ts";
 import {
@@ -134,6 +134,15 @@ export async function markTold(db: Queryable, payment: Payment): Promise<void> {
   );
 }
 
+/** Makes a payment due at once that may still be paid, also one that Billing was told has expired. */
+export async function makeDue(db: Queryable, id: string, nowMs: number): Promise<void> {
+  await db.query(
+    `UPDATE payment SET due_time = ?, is_told = 0
+     WHERE id = ? AND state IN ('CREATED', 'UNKNOWN', 'PENDING', 'EXPIRED')`,
+    [toTime(nowMs), toBytes(id)],
+  );
+}
+
 /** Puts off what is to be done. */
 export async function postponePayment(
   db: Queryable,
@@ -144,31 +153,6 @@ export async function postponePayment(
     toTime(dueMs),
     toBytes(payment.id),
   ]);
-}
-
-/** The ids of payments that something is to be done for, longest due first. */
-export async function readDuePayments(
-  db: Queryable,
-  of: { readonly nowMs: number; readonly limit: number },
-): Promise<readonly string[]> {
-  const [rows] = await db.query<(RowDataPacket & { readonly hex: string })[]>(
-    "SELECT LOWER(HEX(id)) AS hex FROM payment WHERE due_time <= ? ORDER BY due_time LIMIT ?",
-    [toTime(of.nowMs), of.limit],
-  );
-  return rows.map(({ hex }) => hex);
-}
-
-/** Takes a due payment for a while, so that other processes leave it alone. Answers false when another has. */
-export async function claimPayment(
-  db: Queryable,
-  id: string,
-  of: { readonly nowMs: number; readonly untilMs: number },
-): Promise<boolean> {
-  const [result] = await db.query<ResultSetHeader>(
-    "UPDATE payment SET due_time = ? WHERE id = ? AND due_time <= ?",
-    [toTime(of.untilMs), toBytes(id), toTime(of.nowMs)],
-  );
-  return result.affectedRows === 1;
 }
 
 export type PaymentFilter = {

@@ -57,26 +57,15 @@ export async function postponeAttempt(
   );
 }
 
-/** Takes open attempts that something is to be done for, each for a while. */
-export async function claimDueAttempts(
-  db: Queryable,
-  of: { readonly nowMs: number; readonly untilMs: number; readonly limit: number },
-): Promise<readonly RechargeAttempt[]> {
+/** Reads an attempt as last committed. */
+export async function readAttempt(db: Queryable, id: string): Promise<RechargeAttempt | undefined> {
   const [rows] = await db.query<AttemptRow[]>(
     `SELECT LOWER(HEX(id)) AS hex, account_id, currency_code, amount, LOWER(HEX(payment_method_id)) AS method_hex, state,
        attempts, CAST(create_time AS CHAR) AS create_text
-     FROM auto_recharge_attempt WHERE due_time <= ? ORDER BY due_time LIMIT ?`,
-    [toTime(of.nowMs), of.limit],
+     FROM auto_recharge_attempt WHERE id = ?`,
+    [toBytes(id)],
   );
-  const claimed: RechargeAttempt[] = [];
-  for (const row of rows) {
-    const [result] = await db.query<ResultSetHeader>(
-      "UPDATE auto_recharge_attempt SET due_time = ? WHERE id = ? AND due_time <= ?",
-      [toTime(of.untilMs), toBytes(row.hex), toTime(of.nowMs)],
-    );
-    if (result.affectedRows === 1) claimed.push(toAttempt(row));
-  }
-  return claimed;
+  return rows[0] && toAttempt(rows[0]);
 }
 
 /** What an account tried within the last day and the last 30 days. */

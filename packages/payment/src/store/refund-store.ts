@@ -121,31 +121,6 @@ export async function postponeRefund(
   ]);
 }
 
-/** The ids of refunds that something is to be done for, longest due first. */
-export async function readDueRefunds(
-  db: Queryable,
-  of: { readonly nowMs: number; readonly limit: number },
-): Promise<readonly string[]> {
-  const [rows] = await db.query<(RowDataPacket & { readonly hex: string })[]>(
-    "SELECT LOWER(HEX(id)) AS hex FROM refund WHERE due_time <= ? ORDER BY due_time LIMIT ?",
-    [toTime(of.nowMs), of.limit],
-  );
-  return rows.map(({ hex }) => hex);
-}
-
-/** Takes a due refund for a while. Answers false when another process has. */
-export async function claimRefund(
-  db: Queryable,
-  id: string,
-  of: { readonly nowMs: number; readonly untilMs: number },
-): Promise<boolean> {
-  const [result] = await db.query<ResultSetHeader>(
-    "UPDATE refund SET due_time = ? WHERE id = ? AND due_time <= ?",
-    [toTime(of.untilMs), toBytes(id), toTime(of.nowMs)],
-  );
-  return result.affectedRows === 1;
-}
-
 /** Reads refunds, newest first, after an id. */
 export async function listRefunds(
   db: Queryable,

@@ -1,11 +1,9 @@
-import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
+import type { RowDataPacket } from "mysql2/promise";
 import { methodKinds } from "../domain/method-capabilities.ts";
+import { ownTurnMs } from "../domain/patience.ts";
 import { type MethodSetup, type SetupState, setupStates } from "../domain/saved-method.ts";
 import { oneOf, type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
 import type { CustomerKey } from "./customer-store.ts";
-
-/** For so long whoever asked for it has the first turn at the provider. */
-const ownTurnMs = 10_000;
 
 /** Writes a new setup, due soon. Throws a duplicate when its request is known. */
 export async function insertSetup(db: Queryable, setup: MethodSetup): Promise<void> {
@@ -28,7 +26,6 @@ export async function insertSetup(db: Queryable, setup: MethodSetup): Promise<vo
 /** What a setup is found by. */
 export type SetupKey =
   | { readonly id: string }
-  | { readonly sessionId: string }
   | { readonly accountId: string; readonly requestId: string };
 
 /** Reads a setup as last committed. */
@@ -40,7 +37,6 @@ export async function readSetup(db: Queryable, key: SetupKey): Promise<MethodSet
 
 function whereOf(key: SetupKey): [string, unknown[]] {
   if ("id" in key) return ["id = ?", [toBytes(key.id)]];
-  if ("sessionId" in key) return ["session_id = ?", [key.sessionId]];
   return ["account_id = ? AND request_id = ?", [key.accountId, key.requestId]];
 }
 
@@ -69,6 +65,19 @@ export async function moveSetup(
   ]);
 }
 
+/** Notes whom a page is for, before it is first asked for. Answers who it is: the first one stays. */
+export async function keepSetupCustomer(
+  db: Queryable,
+  { id }: MethodSetup,
+  providerCustomerId: string,
+): Promise<string> {
+  await db.query(
+    "UPDATE method_setup SET provider_customer_id = ? WHERE id = ? AND provider_customer_id IS NULL",
+    [providerCustomerId, toBytes(id)],
+  );
+  return (await readSetup(db, { id }))?.providerCustomerId ?? providerCustomerId;
+}
+
 /** How many setups of an account have not ended. */
 export async function countOpenSetups(
   db: Queryable,
@@ -82,27 +91,7 @@ export async function countOpenSetups(
   return Number(rows[0]?.n);
 }
 
-/** Takes setups that something is to be done for, each for a while. */
-export async function claimDueSetups(
-  db: Queryable,
-  of: { readonly nowMs: number; readonly untilMs: number; readonly limit: number },
-): Promise<readonly string[]> {
-  const [rows] = await db.query<(RowDataPacket & { readonly hex: string })[]>(
-    "SELECT LOWER(HEX(id)) AS hex FROM method_setup WHERE due_time <= ? ORDER BY due_time LIMIT ?",
-    [toTime(of.nowMs), of.limit],
-  );
-  const claimed: string[] = [];
-  for (const { hex } of rows) {
-    const [result] = await db.query<ResultSetHeader>(
-      "UPDATE method_setup SET due_time = ? WHERE id = ? AND due_time <= ?",
-      [toTime(of.untilMs), toBytes(hex), toTime(of.nowMs)],
-    );
-    if (result.affectedRows === 1) claimed.push(hex);
-  }
-  return claimed;
-}
-
-const select = `SELECT LOWER(HEX(id)) AS hex, account_id, is_test, request_id, kind, return_url, state, session_id, setup_url,
+const select = `SELECT LOWER(HEX(id)) AS hex, account_id, is_test, request_id, kind, return_url, provider_customer_id, state, session_id, setup_url,
     attempts, CAST(create_time AS CHAR) AS create_text
   FROM method_setup`;
 
@@ -113,6 +102,7 @@ type SetupRow = RowDataPacket & {
   readonly request_id: string;
   readonly kind: string;
   readonly return_url: string;
+  readonly provider_customer_id: string | null;
   readonly state: string;
   readonly session_id: string | null;
   readonly setup_url: string;
@@ -128,6 +118,7 @@ function toSetup(row: SetupRow): MethodSetup {
     requestId: row.request_id,
     kind: oneOf(methodKinds, row.kind),
     returnUrl: row.return_url,
+    providerCustomerId: row.provider_customer_id ?? "",
     state: oneOf(setupStates, row.state),
     sessionId: row.session_id ?? "",
     setupUrl: row.setup_url,

@@ -39,11 +39,14 @@ export function methodCalls(
         return reportOfSetup(await stripe.checkout.sessions.retrieve(sessionId, { expand }));
       }),
     readMethod: (id) => askStripe(async () => factsOf(await stripe.paymentMethods.retrieve(id))),
-    detachMethod: (id) => askStripe(async () => factsOf(await stripe.paymentMethods.detach(id))),
+    detachMethod: (id) =>
+      askStripe(async () => {
+        await stripe.paymentMethods.detach(id);
+      }),
   };
 }
 
-/** All of it comes from the setup's row, so that every repetition is the same to the letter. */
+/** As for payments: the same to the letter, as long as the settings are. */
 function setupParams(
   setup: MethodSetup,
   customer: string,
@@ -63,16 +66,20 @@ function setupParams(
   };
 }
 
+/** A method that was saved and is attached to nobody by now cannot be charged: nothing is saved. */
 function reportOfSetup(session: Stripe.Checkout.Session): SetupReport {
+  const { id: sessionId } = session;
   const intent = typeof session.setup_intent === "object" ? session.setup_intent : null;
   const method = typeof intent?.payment_method === "object" ? intent.payment_method : null;
-  const isSaved = intent?.status === "succeeded" && method !== null;
-  return {
-    state: isSaved ? "SAVED" : session.status === "expired" ? "EXPIRED" : "PENDING",
-    sessionId: session.id,
-    setupUrl: session.url ?? "",
-    method: isSaved ? factsOf(method) : undefined,
-  };
+  if (intent?.status === "succeeded" && method !== null) {
+    const facts = factsOf(method);
+    const isAttached = facts.providerCustomerId !== "";
+    return isAttached
+      ? { state: "SAVED", sessionId, method: facts }
+      : { state: "EXPIRED", sessionId };
+  }
+  if (session.status === "expired") return { state: "EXPIRED", sessionId };
+  return { state: "PENDING", sessionId, setupUrl: session.url ?? "" };
 }
 
 function factsOf(method: Stripe.PaymentMethod): MethodFacts {

@@ -2,11 +2,13 @@ import Stripe from "stripe";
 import type { Payment, PaymentReport } from "../../domain/payment.ts";
 import type { SavedMethod } from "../../domain/saved-method.ts";
 import type { ListedPayment, OnlineProvider, PaymentWay } from "../payment-provider.ts";
+import { findInList } from "./find-in-list.ts";
 import { askStripe } from "./stripe-answer.ts";
 import type { StripeOptions } from "./stripe-provider.ts";
 import { hexOf, idOf, reportOfIntent, reportOfSession } from "./stripe-reports.ts";
 
 const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
 /** Bounds what one comparison reads: a hundred pages of each list. */
 const listedMax = 10_000;
 const intentFields = ["payment_intent.latest_charge"];
@@ -36,20 +38,52 @@ export function paymentCalls(
         const expand = intentFields;
         return reportOfSession(await stripe.checkout.sessions.retrieve(sessionId, { expand }));
       }),
-    find: (payment) =>
-      askStripe(async () => {
-        const listed = await listPayments(stripe, payment.createTimeMs - minuteMs);
-        return listed.find(({ paymentId }) => paymentId === payment.id)?.report;
-      }),
+    find: async (payment, way) => {
+      const answer = await askStripe(() => findPayment(stripe, payment, way));
+      if (answer.kind !== "DONE") return answer;
+      const { value } = answer;
+      if (value !== "UNCERTAIN") return { kind: "DONE", value };
+      return { kind: "UNKNOWN", cause: new Error("Stripe lists more than is looked through") };
+    },
   };
 }
+
+/** Among what was begun while its key was remembered: charges of the customer, or pages. */
+async function findPayment(
+  stripe: Stripe,
+  { id, createTimeMs }: Payment,
+  { method }: PaymentWay,
+): Promise<PaymentReport | undefined | "UNCERTAIN"> {
+  const gte = Math.floor((createTimeMs - minuteMs) / 1000);
+  const lte = Math.ceil((createTimeMs + dayMs) / 1000);
+  const range = { created: { gte, lte }, limit: 100 };
+  const isIt = (of: { readonly metadata: Stripe.Metadata | null }) =>
+    hexOf(of.metadata?.payment_id, "pay_") === id;
+  if (method !== undefined) {
+    const expand = chargeFields.map(inList);
+    const customer = method.providerCustomerId;
+    const found = await findInList(
+      stripe.paymentIntents.list({ ...range, customer, expand }),
+      isIt,
+    );
+    return found === undefined || found === "UNCERTAIN" ? found : reportOfIntent(found);
+  }
+  const expand = intentFields.map(inList);
+  const found = await findInList(stripe.checkout.sessions.list({ ...range, expand }), isIt);
+  return found === undefined || found === "UNCERTAIN" ? found : reportOfSession(found);
+}
+
+const inList = (field: string) => `data.${field}`;
 
 /** What is written at Stripe on everything of a payment: our ids only, and never what is decided by. */
 function metadataOf({ id, orderId, accountId }: Payment): Stripe.MetadataParam {
   return { payment_id: `pay_${id}`, payment_order_id: orderId, account_id: accountId };
 }
 
-/** All of it comes from the payment's row, so that every repetition is the same to the letter. */
+/**
+ * From the payment's row and the settings. Should those change between two attempts, Stripe answers that the key was used with
+ * other words, which is UNKNOWN: what became of the first is looked for.
+ */
 function sessionParams(
   payment: Payment,
   { kinds }: PaymentWay,
@@ -86,11 +120,11 @@ function sessionParams(
 /** A page lives at least half an hour and at most a day: Stripe takes nothing else. */
 function expiryMs({ createTimeMs, expireTimeMs }: Payment): number {
   const earliest = createTimeMs + 31 * minuteMs;
-  const latest = createTimeMs + (24 * 60 - 1) * minuteMs;
+  const latest = createTimeMs + dayMs - minuteMs;
   return Math.min(latest, Math.max(earliest, expireTimeMs ?? latest));
 }
 
-/** As for pages: from rows that never change. */
+/** As for pages. */
 function chargeParams(
   payment: Payment,
   method: SavedMethod,
@@ -131,13 +165,13 @@ export async function listPayments(
   sinceMs: number,
 ): Promise<readonly ListedPayment[]> {
   const created = { gte: Math.floor(sinceMs / 1000) };
-  const expand = intentFields.map((field) => `data.${field}`);
+  const expand = intentFields.map(inList);
   const sessions = await stripe.checkout.sessions
     .list({ created, limit: 100, expand })
     .autoPagingToArray({ limit: listedMax });
   const ofPages = new Set(sessions.map((session) => idOf(session.payment_intent)));
   const intents = await stripe.paymentIntents
-    .list({ created, limit: 100, expand: ["data.latest_charge"] })
+    .list({ created, limit: 100, expand: chargeFields.map(inList) })
     .autoPagingToArray({ limit: listedMax });
   return [
     ...sessions.map((session) => ({

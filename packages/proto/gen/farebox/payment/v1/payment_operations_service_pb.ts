@@ -613,8 +613,8 @@ export const PaymentOperationsService: GenService<{
   /**
    * ProposeTransfer says that a bank transfer arrived for a payment of the manual provider. Another person approves it.
    * Proposing again with the same content answers the same; with other content it replaces what was proposed.
-   * Errors: INVALID_ARGUMENT, PAYMENT_NOT_FOUND, PAYMENT_WRONG_STATE, PERMISSION_DENIED for a service token: a person is
-   * needed.
+   * Errors: INVALID_ARGUMENT, PAYMENT_NOT_FOUND, PAYMENT_WRONG_STATE, PERMISSION_DENIED for a service token and for a
+   * key without a user_id: a person is needed.
    *
    * @generated from rpc farebox.payment.v1.PaymentOperationsService.ProposeTransfer
    */
@@ -626,7 +626,7 @@ export const PaymentOperationsService: GenService<{
   /**
    * ApproveTransfer confirms what another person proposed, and credits the order. Approving again answers the same.
    * Errors: INVALID_ARGUMENT, PAYMENT_NOT_FOUND, PAYMENT_WRONG_STATE, SECOND_PERSON_REQUIRED, PERMISSION_DENIED for a
-   * service token. Repeat until answered.
+   * service token and for a key without a user_id. Repeat until answered.
    *
    * @generated from rpc farebox.payment.v1.PaymentOperationsService.ApproveTransfer
    */

@@ -900,8 +900,9 @@ export const PaymentService: GenService<{
    * RefundPayment pays money of a payment back, all or part of it. An account can have back what is unspent; an operator may
    * refund more (`allow_debt`), and what is spent becomes the account's debt. The same request_id with the same content
    * answers the same refund as it stands; request ids are kept as long as the payment.
-   * Errors: INVALID_ARGUMENT, PAYMENT_NOT_FOUND, PAYMENT_WRONG_STATE, REFUND_EXCEEDS_PAID, REFUND_EXCEEDS_UNSPENT,
-   * PAYMENT_METHOD_UNSUITABLE, REQUEST_ID_REUSED, PERMISSION_DENIED, PAYMENT_UNAVAILABLE. Repeat until answered.
+   * Errors: INVALID_ARGUMENT, PAYMENT_NOT_FOUND, PAYMENT_WRONG_STATE, CURRENCY_MISMATCH, AMOUNT_NOT_PAYABLE,
+   * REFUND_EXCEEDS_PAID, REFUND_EXCEEDS_UNSPENT, PAYMENT_METHOD_UNSUITABLE, REQUEST_ID_REUSED, PERMISSION_DENIED,
+   * PAYMENT_UNAVAILABLE. Repeat until answered.
    *
    * @generated from rpc farebox.payment.v1.PaymentService.RefundPayment
    */
@@ -957,7 +958,8 @@ export const PaymentService: GenService<{
     output: typeof ListPaymentMethodsResponseSchema;
   },
   /**
-   * RemovePaymentMethod forgets a saved way to pay, here and at the provider. Removing again answers the same.
+   * RemovePaymentMethod forgets a saved way to pay, here and at the provider. A payment that was kept before may still be
+   * charged. Removing again answers the same.
    * Errors: INVALID_ARGUMENT, PAYMENT_METHOD_NOT_FOUND, PAYMENT_UNAVAILABLE. Repeat until answered.
    *
    * @generated from rpc farebox.payment.v1.PaymentService.RemovePaymentMethod
