@@ -3,11 +3,13 @@ import type { Logger } from "@farebox/kit/logger";
 import type { Metrics } from "@farebox/kit/metrics";
 import type { Pool } from "@farebox/kit/mysql";
 import type { BillingConfig } from "./config.ts";
+import { createDeviceEvents, type DeviceEvents } from "./device-events.ts";
 import { oldestKeptDayMs } from "./domain/usage-day.ts";
 import { createMoneyEvents, type MoneyEvents } from "./events.ts";
 import { createLeaseEvents, type LeaseEvents } from "./lease-events.ts";
 import { type AskQueue, createAskQueue } from "./operations/ask-queue.ts";
 import { type CloseQueue, createCloseQueue } from "./operations/close-queue.ts";
+import { createDeviceRateCards, type DeviceRateCards } from "./operations/device-rate-cards.ts";
 import { grantAsks } from "./operations/grant-asks.ts";
 import type { PriceChargeDeps } from "./operations/price-charge.ts";
 import { settleItems } from "./operations/settle-items.ts";
@@ -24,6 +26,8 @@ import { createSnapshotPrices, type SnapshotPrices } from "./store/snapshot-pric
 
 /** What the operations that move money share within one process: its caches, its events, and its settings. */
 export type Engine = PriceChargeDeps & {
+  readonly deviceRates: DeviceRateCards;
+  readonly deviceEvents: DeviceEvents;
   readonly pool: Pool;
   readonly clock: Clock;
   readonly facts: AccountFactsCache;
@@ -58,7 +62,7 @@ export function createEngine(deps: {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
-  readonly catalogue: Pick<LiveCatalogue, "price">;
+  readonly catalogue: Pick<LiveCatalogue, "price" | "exchangeRates">;
 }): Engine {
   const { config, pool, clock, catalogue } = deps;
   const facts = createAccountFacts(pool);
@@ -84,6 +88,8 @@ export function createEngine(deps: {
     asks: createAskQueue({ grant: (asks) => grantAsks(granting, asks) }),
     closes: createCloseQueue({ pool, clock }),
     settles: createSettleQueue({ settle: (items) => settleItems(settling, { items }) }),
+    deviceRates: createDeviceRateCards({ exchangeRates: () => catalogue.exchangeRates() }),
+    deviceEvents: createDeviceEvents(deps),
     codec: createSettleCodec(),
     decodeItem: createItemDecoder(),
     priceUsage: (provider, model, currency) => {

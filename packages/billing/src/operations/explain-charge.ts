@@ -5,9 +5,13 @@ import type { Pool } from "@farebox/kit/mysql";
 import type { Orm } from "@farebox/kit/orm";
 import { type ChargeLine, explainCharge as explainPrice } from "@farebox/pricing/explain";
 import { type PriceSnapshot, parseSnapshot } from "@farebox/pricing/snapshot";
+import { deviceService } from "../domain/device-item.ts";
+import type { Transaction } from "../domain/transaction.ts";
 import { findAccount } from "../store/account-store.ts";
+import { chargesOfTransactions, readRateCards } from "../store/device-charge-store.ts";
 import { findSnapshots } from "../store/price-snapshot-store.ts";
 import { findTransactions } from "../store/transaction-reader.ts";
+import { type ExplainedDeviceCharge, explainStoredCharge } from "./explain-device-charge.ts";
 import { type ListedTransaction, withCurrencies } from "./with-currencies.ts";
 
 export type ExplainChargeDeps = { readonly orm: Orm; readonly pool: Pool };
@@ -15,7 +19,7 @@ export type ExplainChargeDeps = { readonly orm: Orm; readonly pool: Pool };
 /** How a transaction's cost comes about. */
 export type ExplainedCharge = {
   readonly transaction: ListedTransaction;
-  /** Undefined when nothing was consumed, or the caller stated the amount. */
+  /** Undefined when nothing was consumed, the caller stated the amount, or the charge is a device's. */
   readonly snapshot: PriceSnapshot | undefined;
   readonly lines: readonly ChargeLine[];
   /** A decimal string of the account's currency. */
@@ -41,6 +45,7 @@ export async function explainCharge(
     ? await findTransactions(deps.pool, accountId, named, attemptsMax)
     : [];
   if (!found || transactions.length === 0) throw new AppError("TRANSACTION_NOT_FOUND");
+  const devices = await explainDevices(deps.pool, accountId, transactions);
   return await deps.orm.read(async (em) => {
     const ids = transactions.flatMap((it) => (it.priceSnapshotId ? [it.priceSnapshotId] : []));
     const snapshots = await findSnapshots(em, ids);
@@ -48,10 +53,34 @@ export async function explainCharge(
     return listed
       .toSorted((a, b) => a.attempt - b.attempt)
       .map((it) => {
+        const device = devices.get(hexOf(it.id));
+        if (device !== undefined) return explainAsDevice(it, device);
         const json = it.priceSnapshotId && snapshots.get(hexOf(it.priceSnapshotId));
         return explain(it, json === undefined ? undefined : parseSnapshot(json));
       });
   });
+}
+
+/** The charges of devices among transactions, by the transactions' ids. */
+async function explainDevices(
+  pool: Pool,
+  accountId: string,
+  transactions: readonly Transaction[],
+): Promise<ReadonlyMap<string, ExplainedDeviceCharge>> {
+  const ids = transactions.filter((it) => it.service === deviceService).map((it) => hexOf(it.id));
+  const charges = await chargesOfTransactions(pool, accountId, ids);
+  const cards = await readRateCards(
+    pool,
+    charges.map((charge) => charge.rateCardId),
+  );
+  return new Map(charges.map((charge) => [charge.id, explainStoredCharge(charge, cards)]));
+}
+
+function explainAsDevice(
+  transaction: ListedTransaction,
+  { exact, text }: ExplainedDeviceCharge,
+): ExplainedCharge {
+  return { transaction, snapshot: undefined, lines: [], exactTotal: exact, text };
 }
 
 function explain(

@@ -2,6 +2,7 @@ import type { Clock } from "@farebox/kit/clock";
 import type { Logger } from "@farebox/kit/logger";
 import type { FreeQuotaRule } from "../domain/free-quota.ts";
 import { makePriceBook, type PriceVersion } from "../domain/price-book.ts";
+import type { ExchangeRate } from "../domain/price-terms.ts";
 import type { StoredPrice } from "../store/price-store.ts";
 import { createFanOut, type FanOut, type Subscription } from "../watch/fan-out.ts";
 import type { BundledPrices } from "./bundled-prices.ts";
@@ -91,6 +92,11 @@ export class LiveCatalogue implements AsyncDisposable {
   /** The free quota rules, by service; those that have ended too. */
   freeQuotas(): readonly FreeQuotaRule[] {
     return this.#rules;
+  }
+
+  /** How much of one currency another is sold for. */
+  exchangeRates(): readonly ExchangeRate[] {
+    return this.#deps.file.exchangeRates;
   }
 
   /** Every change after what `current` and `freeQuotas` return at the moment of the call. */

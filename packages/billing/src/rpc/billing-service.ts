@@ -6,6 +6,7 @@ import type {
 } from "@farebox/proto/farebox/billing/v1/billing_service";
 import type { LeaseAsk } from "../domain/grant-plan.ts";
 import { batchCheckBalance } from "../operations/batch-check-balance.ts";
+import type { BatchReportDeviceUsageDeps } from "../operations/batch-report-device-usage.ts";
 import { checkBalance } from "../operations/check-balance.ts";
 import { checkQuota } from "../operations/check-quota.ts";
 import { type DeductQuotaDeps, deductQuota } from "../operations/deduct-quota.ts";
@@ -21,6 +22,7 @@ import {
 } from "./convert-charge.ts";
 import { toProtoLease } from "./convert-lease.ts";
 import { toMoney } from "./convert-money.ts";
+import { deviceUsageMethods, deviceUsageUnvalidated } from "./device-usage-methods.ts";
 import { ownAccount } from "./own-account.ts";
 import { type RechargeMethodsDeps, rechargeMethods } from "./recharge-methods.ts";
 
@@ -28,13 +30,17 @@ type Impl = RpcImpl<typeof BillingService>;
 
 export type BillingServiceDeps = BatchCheckQuotaMethodDeps &
   DeductQuotaDeps &
+  BatchReportDeviceUsageDeps &
   Omit<RechargeMethodsDeps, "currencyOf"> & {
     readonly settleUsage: Impl["settleUsage"];
     readonly quoteUsage: Impl["quoteUsage"];
   };
 
 /** Methods that check their own requests: validation by the contract would refuse a whole call for one bad part of it. */
-export const billingServiceUnvalidated = ["settleUsage", "deductQuota", "batchCheckQuota"] as const;
+export const billingServiceUnvalidated = [
+  ...(["settleUsage", "deductQuota", "batchCheckQuota"] as const),
+  ...deviceUsageUnvalidated,
+] as const;
 
 /** `BillingService`: reserves money before work and charges it after. */
 export function billingService(deps: BillingServiceDeps): Impl {
@@ -83,6 +89,7 @@ export function billingService(deps: BillingServiceDeps): Impl {
       };
     },
     ...rechargeMethods({ ...deps, currencyOf: (accountId) => currencyOf(deps, accountId) }),
+    ...deviceUsageMethods(deps),
     settleUsage: deps.settleUsage,
     quoteUsage: deps.quoteUsage,
   };

@@ -8,14 +8,22 @@ import {
 import type { Granularity as Step } from "../domain/cost-summary.ts";
 import { type ExplainChargeDeps, explainCharge } from "../operations/explain-charge.ts";
 import { type GetCostSummaryDeps, getCostSummary } from "../operations/get-cost-summary.ts";
+import {
+  type ListDeviceChargesDeps,
+  listDeviceCharges,
+} from "../operations/list-device-charges.ts";
 import { type ListTransactionsDeps, listTransactions } from "../operations/list-transactions.ts";
+import { toProtoDeviceCharge } from "./convert-device.ts";
 import { toMoney } from "./convert-money.ts";
 import { fromTimestamp } from "./convert-time.ts";
 import { toProtoCostRow, toProtoExplanation, toProtoTransaction } from "./convert-transaction.ts";
 import { wordOf } from "./convert-word.ts";
 import { ownAccount } from "./own-account.ts";
 
-export type ReportServiceDeps = ListTransactionsDeps & GetCostSummaryDeps & ExplainChargeDeps;
+export type ReportServiceDeps = ListTransactionsDeps &
+  GetCostSummaryDeps &
+  ExplainChargeDeps &
+  ListDeviceChargesDeps;
 
 /** What was used, and what it cost. Keys see their own account only. */
 export function reportService(deps: ReportServiceDeps): RpcImpl<typeof ReportService> {
@@ -50,6 +58,15 @@ export function reportService(deps: ReportServiceDeps): RpcImpl<typeof ReportSer
         ...(total &&
           others.length === 0 && { total: toMoney(total.costNanos, total.currencyCode) }),
       };
+    },
+    listDeviceCharges: async (req, { caller }) => {
+      const page = await listDeviceCharges(deps, {
+        accountId: actsForAnyAccount(caller) ? req.accountId : ownAccount(caller, req.accountId),
+        allocationId: req.allocationId,
+        pageSize: req.pageSize,
+        pageToken: req.pageToken,
+      });
+      return { charges: page.rows.map(toProtoDeviceCharge), nextPageToken: page.nextPageToken };
     },
     explainCharge: async ({ accountId, requestId }, { caller }) => {
       const own = ownAccount(caller, accountId);

@@ -89,6 +89,9 @@ const laws: Readonly<Record<string, string>> = {
         UNION ALL SELECT account_id, service, free_units FROM usage_late) AS u GROUP BY account_id, service) AS t
       ON t.account_id = p.account_id AND t.service = p.service
     WHERE p.used <> COALESCE(t.used, 0)`,
+  device_charges_are_transactions: `SELECT c.account_id, c.allocation_id, c.charged, t.cost FROM device_charge AS c
+    LEFT JOIN usage_transaction AS t ON t.account_id = c.account_id AND t.id = c.id
+    WHERE t.cost IS NULL OR t.cost <> c.charged OR t.upstream_id <> c.allocation_id`,
   grants_are_burned_by_what_was_spent: `SELECT b.account_id, b.spent, b.receivable, b.open_grants, g.used, g.remaining, g.open
     FROM balance AS b
     LEFT JOIN (SELECT account_id, CAST(SUM(used) AS SIGNED) AS used, CAST(SUM(remaining) AS SIGNED) AS remaining,

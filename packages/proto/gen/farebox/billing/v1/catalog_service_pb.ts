@@ -7,6 +7,8 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
 import type { QuotaPeriod } from "./account_pb.ts";
 import { file_farebox_billing_v1_account } from "./account_pb.ts";
+import type { DeviceRates } from "./device_usage_pb.ts";
+import { file_farebox_billing_v1_device_usage } from "./device_usage_pb.ts";
 import type { FreeUnit } from "./lease_pb.ts";
 import { file_farebox_billing_v1_lease } from "./lease_pb.ts";
 import type { Price } from "./price_pb.ts";
@@ -20,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file farebox/billing/v1/catalog_service.proto.
  */
 export const file_farebox_billing_v1_catalog_service: GenFile = /*@__PURE__*/
-  fileDesc("CihmYXJlYm94L2JpbGxpbmcvdjEvY2F0YWxvZ19zZXJ2aWNlLnByb3RvEhJmYXJlYm94LmJpbGxpbmcudjEigQEKEUxpc3RQcmljZXNSZXF1ZXN0EhkKCHByb3ZpZGVyGAEgASgJQge6SARyAhhAEhcKBW1vZGVsGAIgASgJQgi6SAVyAxiAAhIaCglwYWdlX3NpemUYAyABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgEIAEoCUIIukgFcgMYgAgipQEKEkxpc3RQcmljZXNSZXNwb25zZRIpCgZwcmljZXMYASADKAsyGS5mYXJlYm94LmJpbGxpbmcudjEuUHJpY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEjIKDmxhc3Rfc3luY190aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9sYXN0X3N5bmNfZXJyb3IYBCABKAkicgoPU2V0UHJpY2VSZXF1ZXN0Ei0KCnJlcXVlc3RfaWQYASABKAlCGbpIFnIUEAEYgAEyDV5bIC1+XSpbIS1+XSQSMAoFcHJpY2UYAiABKAsyGS5mYXJlYm94LmJpbGxpbmcudjEuUHJpY2VCBrpIA8gBASI8ChBTZXRQcmljZVJlc3BvbnNlEigKBXByaWNlGAEgASgLMhkuZmFyZWJveC5iaWxsaW5nLnYxLlByaWNlIhMKEVN5bmNQcmljZXNSZXF1ZXN0IlgKElN5bmNQcmljZXNSZXNwb25zZRIUCgxwcmljZXNfY291bnQYASABKAUSFQoNY2hhbmdlZF9jb3VudBgCIAEoBRIVCg1za2lwcGVkX2NvdW50GAMgASgFIhcKFUxpc3RGcmVlUXVvdGFzUmVxdWVzdCJKChZMaXN0RnJlZVF1b3Rhc1Jlc3BvbnNlEjAKBXJ1bGVzGAEgAygLMiEuZmFyZWJveC5iaWxsaW5nLnYxLkZyZWVRdW90YVJ1bGUijQEKDUZyZWVRdW90YVJ1bGUSDwoHc2VydmljZRgBIAEoCRIvCgZwZXJpb2QYAiABKA4yHy5mYXJlYm94LmJpbGxpbmcudjEuUXVvdGFQZXJpb2QSKgoEdW5pdBgDIAEoDjIcLmZhcmVib3guYmlsbGluZy52MS5GcmVlVW5pdBIOCgZhbW91bnQYBCABKAMi1wEKE1NldEZyZWVRdW90YVJlcXVlc3QSKwoHc2VydmljZRgBIAEoCUIaukgXchUyE15bYS16MC05Xy4tXXsxLDY0fSQSOwoGcGVyaW9kGAIgASgOMh8uZmFyZWJveC5iaWxsaW5nLnYxLlF1b3RhUGVyaW9kQgq6SAeCAQQQASAAEjYKBHVuaXQYAyABKA4yHC5mYXJlYm94LmJpbGxpbmcudjEuRnJlZVVuaXRCCrpIB4IBBBABIAASHgoGYW1vdW50GAQgASgDQg66SAsiCRiAoJSljR0oACJHChRTZXRGcmVlUXVvdGFSZXNwb25zZRIvCgRydWxlGAEgASgLMiEuZmFyZWJveC5iaWxsaW5nLnYxLkZyZWVRdW90YVJ1bGUiFQoTV2F0Y2hDYXRhbG9nUmVxdWVzdCKiAQoUV2F0Y2hDYXRhbG9nUmVzcG9uc2USMQoHZW50cmllcxgBIAMoCzIgLmZhcmVib3guYmlsbGluZy52MS5DYXRhbG9nRW50cnkSEAoIY29tcGxldGUYAiABKAgSDQoFcmVzZXQYAyABKAgSNgoLZnJlZV9xdW90YXMYBCADKAsyIS5mYXJlYm94LmJpbGxpbmcudjEuRnJlZVF1b3RhUnVsZSKcAQoMQ2F0YWxvZ0VudHJ5EhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEhgKEGFjY291bnRfY3VycmVuY3kYAyABKAkSGQoRZWZmZWN0aXZlX2Zyb21fbXMYBCABKAMSGQoRcHJpY2Vfc25hcHNob3RfaWQYBSABKAwSGwoTcHJpY2Vfc25hcHNob3RfanNvbhgGIAEoCTKIBQoOQ2F0YWxvZ1NlcnZpY2USZgoKTGlzdFByaWNlcxIlLmZhcmVib3guYmlsbGluZy52MS5MaXN0UHJpY2VzUmVxdWVzdBomLmZhcmVib3guYmlsbGluZy52MS5MaXN0UHJpY2VzUmVzcG9uc2UiCZACAYq1GAIIARJdCghTZXRQcmljZRIjLmZhcmVib3guYmlsbGluZy52MS5TZXRQcmljZVJlcXVlc3QaJC5mYXJlYm94LmJpbGxpbmcudjEuU2V0UHJpY2VSZXNwb25zZSIGirUYAggFEmMKClN5bmNQcmljZXMSJS5mYXJlYm94LmJpbGxpbmcudjEuU3luY1ByaWNlc1JlcXVlc3QaJi5mYXJlYm94LmJpbGxpbmcudjEuU3luY1ByaWNlc1Jlc3BvbnNlIgaKtRgCCAUScgoOTGlzdEZyZWVRdW90YXMSKS5mYXJlYm94LmJpbGxpbmcudjEuTGlzdEZyZWVRdW90YXNSZXF1ZXN0GiouZmFyZWJveC5iaWxsaW5nLnYxLkxpc3RGcmVlUXVvdGFzUmVzcG9uc2UiCZACAYq1GAIIAhJpCgxTZXRGcmVlUXVvdGESJy5mYXJlYm94LmJpbGxpbmcudjEuU2V0RnJlZVF1b3RhUmVxdWVzdBooLmZhcmVib3guYmlsbGluZy52MS5TZXRGcmVlUXVvdGFSZXNwb25zZSIGirUYAggFEmsKDFdhdGNoQ2F0YWxvZxInLmZhcmVib3guYmlsbGluZy52MS5XYXRjaENhdGFsb2dSZXF1ZXN0GiguZmFyZWJveC5iaWxsaW5nLnYxLldhdGNoQ2F0YWxvZ1Jlc3BvbnNlIgaKtRgCCAYwAWIGcHJvdG8z", [file_buf_validate_validate, file_farebox_billing_v1_account, file_farebox_billing_v1_lease, file_farebox_billing_v1_price, file_farebox_common_v1_access, file_google_protobuf_timestamp]);
+  fileDesc("CihmYXJlYm94L2JpbGxpbmcvdjEvY2F0YWxvZ19zZXJ2aWNlLnByb3RvEhJmYXJlYm94LmJpbGxpbmcudjEigQEKEUxpc3RQcmljZXNSZXF1ZXN0EhkKCHByb3ZpZGVyGAEgASgJQge6SARyAhhAEhcKBW1vZGVsGAIgASgJQgi6SAVyAxiAAhIaCglwYWdlX3NpemUYAyABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgEIAEoCUIIukgFcgMYgAgipQEKEkxpc3RQcmljZXNSZXNwb25zZRIpCgZwcmljZXMYASADKAsyGS5mYXJlYm94LmJpbGxpbmcudjEuUHJpY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEjIKDmxhc3Rfc3luY190aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9sYXN0X3N5bmNfZXJyb3IYBCABKAkicgoPU2V0UHJpY2VSZXF1ZXN0Ei0KCnJlcXVlc3RfaWQYASABKAlCGbpIFnIUEAEYgAEyDV5bIC1+XSpbIS1+XSQSMAoFcHJpY2UYAiABKAsyGS5mYXJlYm94LmJpbGxpbmcudjEuUHJpY2VCBrpIA8gBASI8ChBTZXRQcmljZVJlc3BvbnNlEigKBXByaWNlGAEgASgLMhkuZmFyZWJveC5iaWxsaW5nLnYxLlByaWNlIhMKEVN5bmNQcmljZXNSZXF1ZXN0IlgKElN5bmNQcmljZXNSZXNwb25zZRIUCgxwcmljZXNfY291bnQYASABKAUSFQoNY2hhbmdlZF9jb3VudBgCIAEoBRIVCg1za2lwcGVkX2NvdW50GAMgASgFIhcKFUxpc3RGcmVlUXVvdGFzUmVxdWVzdCJKChZMaXN0RnJlZVF1b3Rhc1Jlc3BvbnNlEjAKBXJ1bGVzGAEgAygLMiEuZmFyZWJveC5iaWxsaW5nLnYxLkZyZWVRdW90YVJ1bGUijQEKDUZyZWVRdW90YVJ1bGUSDwoHc2VydmljZRgBIAEoCRIvCgZwZXJpb2QYAiABKA4yHy5mYXJlYm94LmJpbGxpbmcudjEuUXVvdGFQZXJpb2QSKgoEdW5pdBgDIAEoDjIcLmZhcmVib3guYmlsbGluZy52MS5GcmVlVW5pdBIOCgZhbW91bnQYBCABKAMi1wEKE1NldEZyZWVRdW90YVJlcXVlc3QSKwoHc2VydmljZRgBIAEoCUIaukgXchUyE15bYS16MC05Xy4tXXsxLDY0fSQSOwoGcGVyaW9kGAIgASgOMh8uZmFyZWJveC5iaWxsaW5nLnYxLlF1b3RhUGVyaW9kQgq6SAeCAQQQASAAEjYKBHVuaXQYAyABKA4yHC5mYXJlYm94LmJpbGxpbmcudjEuRnJlZVVuaXRCCrpIB4IBBBABIAASHgoGYW1vdW50GAQgASgDQg66SAsiCRiAoJSljR0oACJHChRTZXRGcmVlUXVvdGFSZXNwb25zZRIvCgRydWxlGAEgASgLMiEuZmFyZWJveC5iaWxsaW5nLnYxLkZyZWVRdW90YVJ1bGUiFQoTV2F0Y2hDYXRhbG9nUmVxdWVzdCKiAQoUV2F0Y2hDYXRhbG9nUmVzcG9uc2USMQoHZW50cmllcxgBIAMoCzIgLmZhcmVib3guYmlsbGluZy52MS5DYXRhbG9nRW50cnkSEAoIY29tcGxldGUYAiABKAgSDQoFcmVzZXQYAyABKAgSNgoLZnJlZV9xdW90YXMYBCADKAsyIS5mYXJlYm94LmJpbGxpbmcudjEuRnJlZVF1b3RhUnVsZSKcAQoMQ2F0YWxvZ0VudHJ5EhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEhgKEGFjY291bnRfY3VycmVuY3kYAyABKAkSGQoRZWZmZWN0aXZlX2Zyb21fbXMYBCABKAMSGQoRcHJpY2Vfc25hcHNob3RfaWQYBSABKAwSGwoTcHJpY2Vfc25hcHNob3RfanNvbhgGIAEoCSJ+ChVTZXREZXZpY2VSYXRlc1JlcXVlc3QSLQoKcmVxdWVzdF9pZBgBIAEoCUIZukgWchQQARiAATINXlsgLX5dKlshLX5dJBI2CgVyYXRlcxgCIAEoCzIfLmZhcmVib3guYmlsbGluZy52MS5EZXZpY2VSYXRlc0IGukgDyAEBIkgKFlNldERldmljZVJhdGVzUmVzcG9uc2USLgoFcmF0ZXMYASABKAsyHy5mYXJlYm94LmJpbGxpbmcudjEuRGV2aWNlUmF0ZXMiUgoWTGlzdERldmljZVJhdGVzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgiYgoXTGlzdERldmljZVJhdGVzUmVzcG9uc2USLgoFcmF0ZXMYASADKAsyHy5mYXJlYm94LmJpbGxpbmcudjEuRGV2aWNlUmF0ZXMSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk4KGEdldERldmljZVJhdGVDYXJkUmVxdWVzdBIyCgphY2NvdW50X2lkGAEgASgJQh66SBtyGTIXXltBLVphLXowLTlfLjotXXswLDY0fSQiSQoZR2V0RGV2aWNlUmF0ZUNhcmRSZXNwb25zZRIUCgxyYXRlX2NhcmRfaWQYASABKAkSFgoOcmF0ZV9jYXJkX2pzb24YAiABKAky7QcKDkNhdGFsb2dTZXJ2aWNlEmYKCkxpc3RQcmljZXMSJS5mYXJlYm94LmJpbGxpbmcudjEuTGlzdFByaWNlc1JlcXVlc3QaJi5mYXJlYm94LmJpbGxpbmcudjEuTGlzdFByaWNlc1Jlc3BvbnNlIgmQAgGKtRgCCAESXQoIU2V0UHJpY2USIy5mYXJlYm94LmJpbGxpbmcudjEuU2V0UHJpY2VSZXF1ZXN0GiQuZmFyZWJveC5iaWxsaW5nLnYxLlNldFByaWNlUmVzcG9uc2UiBoq1GAIIBRJjCgpTeW5jUHJpY2VzEiUuZmFyZWJveC5iaWxsaW5nLnYxLlN5bmNQcmljZXNSZXF1ZXN0GiYuZmFyZWJveC5iaWxsaW5nLnYxLlN5bmNQcmljZXNSZXNwb25zZSIGirUYAggFEnIKDkxpc3RGcmVlUXVvdGFzEikuZmFyZWJveC5iaWxsaW5nLnYxLkxpc3RGcmVlUXVvdGFzUmVxdWVzdBoqLmZhcmVib3guYmlsbGluZy52MS5MaXN0RnJlZVF1b3Rhc1Jlc3BvbnNlIgmQAgGKtRgCCAISaQoMU2V0RnJlZVF1b3RhEicuZmFyZWJveC5iaWxsaW5nLnYxLlNldEZyZWVRdW90YVJlcXVlc3QaKC5mYXJlYm94LmJpbGxpbmcudjEuU2V0RnJlZVF1b3RhUmVzcG9uc2UiBoq1GAIIBRJvCg5TZXREZXZpY2VSYXRlcxIpLmZhcmVib3guYmlsbGluZy52MS5TZXREZXZpY2VSYXRlc1JlcXVlc3QaKi5mYXJlYm94LmJpbGxpbmcudjEuU2V0RGV2aWNlUmF0ZXNSZXNwb25zZSIGirUYAggFEnUKD0xpc3REZXZpY2VSYXRlcxIqLmZhcmVib3guYmlsbGluZy52MS5MaXN0RGV2aWNlUmF0ZXNSZXF1ZXN0GisuZmFyZWJveC5iaWxsaW5nLnYxLkxpc3REZXZpY2VSYXRlc1Jlc3BvbnNlIgmQAgGKtRgCCAESewoRR2V0RGV2aWNlUmF0ZUNhcmQSLC5mYXJlYm94LmJpbGxpbmcudjEuR2V0RGV2aWNlUmF0ZUNhcmRSZXF1ZXN0Gi0uZmFyZWJveC5iaWxsaW5nLnYxLkdldERldmljZVJhdGVDYXJkUmVzcG9uc2UiCZACAYq1GAIIAhJrCgxXYXRjaENhdGFsb2cSJy5mYXJlYm94LmJpbGxpbmcudjEuV2F0Y2hDYXRhbG9nUmVxdWVzdBooLmZhcmVib3guYmlsbGluZy52MS5XYXRjaENhdGFsb2dSZXNwb25zZSIGirUYAggGMAFiBnByb3RvMw", [file_buf_validate_validate, file_farebox_billing_v1_account, file_farebox_billing_v1_device_usage, file_farebox_billing_v1_lease, file_farebox_billing_v1_price, file_farebox_common_v1_access, file_google_protobuf_timestamp]);
 
 /**
  * ListPricesRequest filters prices.
@@ -460,6 +462,160 @@ export const CatalogEntrySchema: GenMessage<CatalogEntry> = /*@__PURE__*/
   messageDesc(file_farebox_billing_v1_catalog_service, 13);
 
 /**
+ * SetDeviceRatesRequest is a new version of the device rates.
+ *
+ * @generated from message farebox.billing.v1.SetDeviceRatesRequest
+ */
+export type SetDeviceRatesRequest = Message<"farebox.billing.v1.SetDeviceRatesRequest"> & {
+  /**
+   * Names this change; repeated, it is answered alike.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * The rates, every one of them.
+   *
+   * @generated from field: farebox.billing.v1.DeviceRates rates = 2;
+   */
+  rates?: DeviceRates | undefined;
+};
+
+/**
+ * Describes the message farebox.billing.v1.SetDeviceRatesRequest.
+ * Use `create(SetDeviceRatesRequestSchema)` to create a new message.
+ */
+export const SetDeviceRatesRequestSchema: GenMessage<SetDeviceRatesRequest> = /*@__PURE__*/
+  messageDesc(file_farebox_billing_v1_catalog_service, 14);
+
+/**
+ * SetDeviceRatesResponse is the version as it is kept.
+ *
+ * @generated from message farebox.billing.v1.SetDeviceRatesResponse
+ */
+export type SetDeviceRatesResponse = Message<"farebox.billing.v1.SetDeviceRatesResponse"> & {
+  /**
+   * The rates.
+   *
+   * @generated from field: farebox.billing.v1.DeviceRates rates = 1;
+   */
+  rates?: DeviceRates | undefined;
+};
+
+/**
+ * Describes the message farebox.billing.v1.SetDeviceRatesResponse.
+ * Use `create(SetDeviceRatesResponseSchema)` to create a new message.
+ */
+export const SetDeviceRatesResponseSchema: GenMessage<SetDeviceRatesResponse> = /*@__PURE__*/
+  messageDesc(file_farebox_billing_v1_catalog_service, 15);
+
+/**
+ * ListDeviceRatesRequest asks for a page of versions.
+ *
+ * @generated from message farebox.billing.v1.ListDeviceRatesRequest
+ */
+export type ListDeviceRatesRequest = Message<"farebox.billing.v1.ListDeviceRatesRequest"> & {
+  /**
+   * At most this many; 0 means 50, more than 500 means 500.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * From the answer before.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message farebox.billing.v1.ListDeviceRatesRequest.
+ * Use `create(ListDeviceRatesRequestSchema)` to create a new message.
+ */
+export const ListDeviceRatesRequestSchema: GenMessage<ListDeviceRatesRequest> = /*@__PURE__*/
+  messageDesc(file_farebox_billing_v1_catalog_service, 16);
+
+/**
+ * ListDeviceRatesResponse is a page of versions.
+ *
+ * @generated from message farebox.billing.v1.ListDeviceRatesResponse
+ */
+export type ListDeviceRatesResponse = Message<"farebox.billing.v1.ListDeviceRatesResponse"> & {
+  /**
+   * The versions.
+   *
+   * @generated from field: repeated farebox.billing.v1.DeviceRates rates = 1;
+   */
+  rates: DeviceRates[];
+
+  /**
+   * Asks for the next page; empty at the end.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message farebox.billing.v1.ListDeviceRatesResponse.
+ * Use `create(ListDeviceRatesResponseSchema)` to create a new message.
+ */
+export const ListDeviceRatesResponseSchema: GenMessage<ListDeviceRatesResponse> = /*@__PURE__*/
+  messageDesc(file_farebox_billing_v1_catalog_service, 17);
+
+/**
+ * GetDeviceRateCardRequest names an account.
+ *
+ * @generated from message farebox.billing.v1.GetDeviceRateCardRequest
+ */
+export type GetDeviceRateCardRequest = Message<"farebox.billing.v1.GetDeviceRateCardRequest"> & {
+  /**
+   * The account; empty for the caller's own.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+};
+
+/**
+ * Describes the message farebox.billing.v1.GetDeviceRateCardRequest.
+ * Use `create(GetDeviceRateCardRequestSchema)` to create a new message.
+ */
+export const GetDeviceRateCardRequestSchema: GenMessage<GetDeviceRateCardRequest> = /*@__PURE__*/
+  messageDesc(file_farebox_billing_v1_catalog_service, 18);
+
+/**
+ * GetDeviceRateCardResponse is a rate card.
+ *
+ * @generated from message farebox.billing.v1.GetDeviceRateCardResponse
+ */
+export type GetDeviceRateCardResponse = Message<"farebox.billing.v1.GetDeviceRateCardResponse"> & {
+  /**
+   * 32 hexadecimal digits of the SHA-256 of the JSON.
+   *
+   * @generated from field: string rate_card_id = 1;
+   */
+  rateCardId: string;
+
+  /**
+   * The card.
+   *
+   * @generated from field: string rate_card_json = 2;
+   */
+  rateCardJson: string;
+};
+
+/**
+ * Describes the message farebox.billing.v1.GetDeviceRateCardResponse.
+ * Use `create(GetDeviceRateCardResponseSchema)` to create a new message.
+ */
+export const GetDeviceRateCardResponseSchema: GenMessage<GetDeviceRateCardResponse> = /*@__PURE__*/
+  messageDesc(file_farebox_billing_v1_catalog_service, 19);
+
+/**
  * CatalogService keeps prices and free quotas.
  *
  * @generated from service farebox.billing.v1.CatalogService
@@ -520,6 +676,41 @@ export const CatalogService: GenService<{
     methodKind: "unary";
     input: typeof SetFreeQuotaRequestSchema;
     output: typeof SetFreeQuotaResponseSchema;
+  },
+  /**
+   * SetDeviceRates adds a version of what devices cost. The same request_id with the same content answers the same version.
+   * Periods that began before keep the version they began with.
+   * Errors: INVALID_ARGUMENT, REQUEST_ID_REUSED.
+   *
+   * @generated from rpc farebox.billing.v1.CatalogService.SetDeviceRates
+   */
+  setDeviceRates: {
+    methodKind: "unary";
+    input: typeof SetDeviceRatesRequestSchema;
+    output: typeof SetDeviceRatesResponseSchema;
+  },
+  /**
+   * ListDeviceRates lists the versions of what devices cost, the latest to take effect first. The last one is what an
+   * installation begins with.
+   * Errors: PAGE_TOKEN_INVALID.
+   *
+   * @generated from rpc farebox.billing.v1.CatalogService.ListDeviceRates
+   */
+  listDeviceRates: {
+    methodKind: "unary";
+    input: typeof ListDeviceRatesRequestSchema;
+    output: typeof ListDeviceRatesResponseSchema;
+  },
+  /**
+   * GetDeviceRateCard answers what devices cost an account now: the JSON that charges are recomputed from.
+   * Errors: ACCOUNT_NOT_FOUND, EXCHANGE_RATE_MISSING.
+   *
+   * @generated from rpc farebox.billing.v1.CatalogService.GetDeviceRateCard
+   */
+  getDeviceRateCard: {
+    methodKind: "unary";
+    input: typeof GetDeviceRateCardRequestSchema;
+    output: typeof GetDeviceRateCardResponseSchema;
   },
   /**
    * WatchCatalog pushes the whole catalogue to a gateway, then every change, with a heartbeat every second.
