@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Roster } from "../domain/roster.ts";
 
 /** One request, with its path taken apart by hand: URL parsing costs more than routing. */
 export type PublicRequest = {
@@ -27,7 +28,7 @@ export function createPublicServer(
   serve: (request: PublicRequest) => void,
   connectionsMax = Number.POSITIVE_INFINITY,
 ): PublicServer {
-  const inFlight = new Set<ServerResponse>();
+  const inFlight = new Roster<ServerResponse>();
   let isDraining = false;
   let onIdle: () => void = () => undefined;
   const server = createServer(
@@ -40,9 +41,9 @@ export function createPublicServer(
       noDelay: true,
     },
     (req, res) => {
-      inFlight.add(res);
+      const place = inFlight.add(res);
       res.once("close", () => {
-        inFlight.delete(res);
+        inFlight.remove(place);
         if (inFlight.size === 0) onIdle();
       });
       if (isDraining) res.shouldKeepAlive = false;

@@ -43,11 +43,11 @@ export function forward(deps: ForwardDeps, input: ForwardInput): Promise<Upstrea
       answerBytesMax: deps.answerBytesMax,
       monotonicMs: deps.clock.monotonicMs,
       end: (answer) => {
-        deps.live.delete(exchange);
+        deps.live.remove(place);
         resolve(answer);
       },
     });
-    deps.live.add(exchange);
+    const place = deps.live.add(exchange);
     res.once("close", () => exchange.leave());
     if (res.destroyed) {
       exchange.leave();

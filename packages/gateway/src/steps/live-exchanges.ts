@@ -1,8 +1,9 @@
+import { Roster } from "../domain/roster.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** The upstream calls in flight, each looked at once a second. */
 export class LiveExchanges implements Disposable {
-  readonly #live = new Set<Exchange>();
+  readonly #live = new Roster<Exchange>();
   readonly #timer: NodeJS.Timeout;
 
   /** Starts looking. A client that has not read for `idleMsMax` is given up. */
@@ -18,12 +19,13 @@ export class LiveExchanges implements Disposable {
     return this.#live.size;
   }
 
-  add(exchange: Exchange): void {
-    this.#live.add(exchange);
+  /** Answers the place, by which the exchange is removed when it has ended. */
+  add(exchange: Exchange): number {
+    return this.#live.add(exchange);
   }
 
-  delete(exchange: Exchange): void {
-    this.#live.delete(exchange);
+  remove(place: number): void {
+    this.#live.remove(place);
   }
 
   [Symbol.dispose](): void {

@@ -38,7 +38,8 @@ export function makeQuotaAsk(pool: QuotaPool, epoch: Epoch, nowMs: number): Quot
   }
   const estimated = first === undefined ? pool.lastWorstCaseNanos : atLeastOne(worst - free);
   const minimum = first === undefined ? 1n : atLeastOne(first.minimumNanos - free);
-  const { wantMs, callsAhead } = lease?.holders === 1 ? reachAlone : reachShared;
+  const { wantMs, callsAhead } =
+    lease === undefined || lease.holders === 1 ? reachAlone : reachShared;
   const spent = BigInt(Math.ceil(pool.spend.perMs(nowMs) * wantMs));
   // Calls that run long have spent nothing yet: as much again as they reserve lets a new account's load double per ask.
   const reserved = lease === undefined ? 0n : lease.granted - lease.counted - free;
@@ -83,7 +84,7 @@ function capped(nanos: bigint): bigint {
 
 /** Worst cases: at the usual tenth of these, some thirty calls go by between two asks. */
 const reachShared = { wantMs: 2000, callsAhead: 8n } as const;
-/** No other gateway of the account's waits for what lies here, and an ask costs as much as a dozen calls. */
+/** No other gateway waits for what lies here, or none is known yet: then Billing lends at most half. An ask costs as much as a dozen calls. */
 const reachAlone = { wantMs: 8000, callsAhead: 32n } as const;
 const unitsMax = 1_000_000_000_000;
 const nanosMax = 9_000_000_000_000_000_000n;
