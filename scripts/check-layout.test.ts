@@ -88,7 +88,7 @@ test("layout: kit stays small", () => {
   const files = (count: number) =>
     new Map(Array.from({ length: count }, (_, i) => [`packages/kit/src/noun-${i}.ts`, ""]));
   assert.deepEqual(checkLayout(files(31)), []);
-  assert.match(checkLayout(files(34)).join(), /34 files, at most 33/);
+  assert.match(checkLayout(files(35)).join(), /35 files, at most 34/);
 });
 
 test("layout: this repository keeps to its plan", () => {

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { billingVariables } from "@farebox/billing/config";
+import { deviceVariables } from "@farebox/device/config";
 import { gatewayVariables } from "@farebox/gateway/config";
 import { renderEnvExample } from "@farebox/kit/env";
 import { paymentVariables } from "@farebox/payment/config";
@@ -14,6 +15,7 @@ export function envExample(): string {
     Stack: stackVariables,
     Billing: billingVariables,
     Payment: paymentVariables,
+    Device: deviceVariables,
     Gateway: gatewayVariables,
   };
   return `# Every environment variable, by process. Made by \`npm run gen\`: do not edit.\n\n${renderEnvExample(tables)}`;

@@ -12,6 +12,34 @@ export type PageTokens = {
   read(query: unknown, token: string): PageCursor | undefined;
 };
 
+/** Which page of a list is asked for: 0 rows for 50, more than 500 for 500; an empty token for the first page. */
+export type PageRequest = { readonly pageSize: number; readonly pageToken: string };
+/** A part of a list, and how to ask for the next; empty at the end. */
+export type Page<T> = { readonly rows: readonly T[]; readonly nextPageToken: string };
+
+const pageSizeDefault = 50;
+const pageSizeMax = 500;
+
+/** Reads a page of a list that one key orders. Throws PAGE_TOKEN_INVALID. */
+export async function pageOf<T>(
+  tokens: PageTokens,
+  query: object,
+  { pageSize, pageToken }: PageRequest,
+  by: {
+    /** At most `limit` rows after the one of that key, in order. */
+    readonly read: (after: string | undefined, limit: number) => Promise<readonly T[]>;
+    readonly keyOf: (row: T) => string;
+  },
+): Promise<Page<T>> {
+  const cursor = tokens.read(query, pageToken);
+  const limit = pageSize === 0 ? pageSizeDefault : Math.min(pageSize, pageSizeMax);
+  const read = await by.read(cursor === undefined ? undefined : String(cursor[0]), limit + 1);
+  const rows = read.slice(0, limit);
+  const last = rows.at(-1);
+  const hasNext = read.length > limit && last !== undefined;
+  return { rows, nextPageToken: hasNext ? tokens.write(query, [by.keyOf(last)]) : "" };
+}
+
 const signatureBytes = 16;
 const tokenCharsMax = 2048;
 

@@ -1,3 +1,4 @@
+import { createKeyAuthenticator } from "@farebox/kit/authenticate-key";
 import { systemClock } from "@farebox/kit/clock";
 import { createChain } from "@farebox/kit/interceptors";
 import { listenPort } from "@farebox/kit/listen-port";
@@ -11,7 +12,6 @@ import { serviceMount } from "@farebox/kit/service-mount";
 import { startJobs } from "@farebox/kit/start-jobs";
 import { PaymentOperationsService } from "@farebox/proto/farebox/payment/v1/payment_operations_service";
 import { PaymentService } from "@farebox/proto/farebox/payment/v1/payment_service";
-import { createKeyAuthenticator } from "./authenticate-key.ts";
 import { openBillingPort } from "./billing-port.ts";
 import type { PaymentConfig } from "./config.ts";
 import { createPaymentHttp } from "./http/payment-http.ts";

@@ -1,9 +1,9 @@
 import { AppError } from "@farebox/kit/app-error";
+import type { Queryable } from "@farebox/kit/column-values";
 import { newUuid } from "@farebox/kit/ids";
 import { inTransaction, isDuplicate } from "@farebox/kit/mysql";
 import { type MethodKind, methodCapabilities } from "../domain/method-capabilities.ts";
 import { type MethodSetup, savedMethodsMax } from "../domain/saved-method.ts";
-import type { Queryable } from "../store/column-values.ts";
 import { ensureCustomerRow, lockCustomer } from "../store/customer-store.ts";
 import { listMethods } from "../store/method-store.ts";
 import { countOpenSetups, insertSetup, readSetup } from "../store/setup-store.ts";

@@ -1,6 +1,6 @@
 import { AppError } from "@farebox/kit/app-error";
+import type { Queryable } from "@farebox/kit/column-values";
 import { type SavedMethod, savedMethodsMax } from "../domain/saved-method.ts";
-import type { Queryable } from "../store/column-values.ts";
 import { readCustomer } from "../store/customer-store.ts";
 import { listMethods, readMethod } from "../store/method-store.ts";
 import type { PaymentDeps } from "./payment-deps.ts";

@@ -1,7 +1,7 @@
 import { AppError } from "@farebox/kit/app-error";
 import type { Nanos } from "@farebox/kit/money";
 import type { Pool } from "@farebox/kit/mysql";
-import type { PageTokens } from "@farebox/kit/page-token";
+import { type Page, type PageRequest, type PageTokens, pageOf } from "@farebox/kit/page-token";
 import type { Payment, PaymentState } from "../domain/payment.ts";
 import type { EventState, ProviderEvent } from "../domain/provider-event.ts";
 import type { Refund } from "../domain/refund.ts";
@@ -33,9 +33,6 @@ export async function getPayment(
   return payment;
 }
 
-export type PageRequest = { readonly pageSize: number; readonly pageToken: string };
-export type Page<T> = { readonly rows: readonly T[]; readonly nextPageToken: string };
-
 /** Reads a page of payments, newest first. Errors: PAGE_TOKEN_INVALID. */
 export function pageOfPayments(
   deps: ReadDeps,
@@ -49,7 +46,10 @@ export function pageOfPayments(
 ): Promise<Page<Payment>> {
   const read = (after: string | undefined, limit: number) =>
     listPayments(deps.pool, filter, { after, limit });
-  return pageOf(deps, { of: "payments", ...filter }, request, { read, keyOf: ({ id }) => id });
+  return pageOf(deps.pageTokens, { of: "payments", ...filter }, request, {
+    read,
+    keyOf: ({ id }) => id,
+  });
 }
 
 /** Reads a page of refunds, newest first. Errors: PAGE_TOKEN_INVALID. */
@@ -60,7 +60,10 @@ export function pageOfRefunds(
 ): Promise<Page<Refund>> {
   const read = (after: string | undefined, limit: number) =>
     listRefunds(deps.pool, filter, { after, limit });
-  return pageOf(deps, { of: "refunds", ...filter }, request, { read, keyOf: ({ id }) => id });
+  return pageOf(deps.pageTokens, { of: "refunds", ...filter }, request, {
+    read,
+    keyOf: ({ id }) => id,
+  });
 }
 
 /** Reads a page of differences, newest first. Errors: PAGE_TOKEN_INVALID. */
@@ -71,7 +74,10 @@ export function pageOfDifferences(
 ): Promise<Page<Difference>> {
   const read = (after: string | undefined, limit: number) =>
     listDifferences(deps.pool, openOnly, { after, limit });
-  return pageOf(deps, { of: "differences", openOnly }, request, { read, keyOf: ({ id }) => id });
+  return pageOf(deps.pageTokens, { of: "differences", openOnly }, request, {
+    read,
+    keyOf: ({ id }) => id,
+  });
 }
 
 /** Reads a page of events, newest first. Errors: PAGE_TOKEN_INVALID. */
@@ -86,26 +92,5 @@ export function pageOfEvents(
       limit,
     });
   const keyOf = ({ sequence }: ProviderEvent) => String(sequence);
-  return pageOf(deps, { of: "events", state }, request, { read, keyOf });
-}
-
-const pageSizeDefault = 50;
-const pageSizeMax = 500;
-
-async function pageOf<T>(
-  { pageTokens }: ReadDeps,
-  query: object,
-  { pageSize, pageToken }: PageRequest,
-  by: {
-    readonly read: (after: string | undefined, limit: number) => Promise<readonly T[]>;
-    readonly keyOf: (row: T) => string;
-  },
-): Promise<Page<T>> {
-  const cursor = pageTokens.read(query, pageToken);
-  const limit = pageSize === 0 ? pageSizeDefault : Math.min(pageSize, pageSizeMax);
-  const read = await by.read(cursor === undefined ? undefined : String(cursor[0]), limit + 1);
-  const rows = read.slice(0, limit);
-  const last = rows.at(-1);
-  const hasNext = read.length > limit && last !== undefined;
-  return { rows, nextPageToken: hasNext ? pageTokens.write(query, [by.keyOf(last)]) : "" };
+  return pageOf(deps.pageTokens, { of: "events", state }, request, { read, keyOf });
 }

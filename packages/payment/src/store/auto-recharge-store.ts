@@ -1,7 +1,7 @@
+import { type Queryable, readTime, toBytes, toTime } from "@farebox/kit/column-values";
 import type { Nanos } from "@farebox/kit/money";
 import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import type { AutoRecharge } from "../domain/auto-recharge.ts";
-import { type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
 
 /** Writes how an account recharges by itself, in place of what was; it is looked at at `checkMs`, never while switched off. */
 export async function saveAutoRecharge(

@@ -1,5 +1,5 @@
+import { type Queryable, toBytes, toTime } from "@farebox/kit/column-values";
 import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
-import { type Queryable, toBytes, toTime } from "./column-values.ts";
 
 /** Tables whose rows say at `due_time` that something is to be done for them. */
 export type DueTable =

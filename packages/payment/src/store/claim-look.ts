@@ -1,5 +1,5 @@
+import { type Queryable, toBytes, toTime } from "@farebox/kit/column-values";
 import type { ResultSetHeader } from "mysql2/promise";
-import { type Queryable, toBytes, toTime } from "./column-values.ts";
 
 /** Answers whether a payer's page may ask the provider now: not when it, or another one, has done so lately. */
 export async function claimLook(

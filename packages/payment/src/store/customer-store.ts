@@ -1,8 +1,8 @@
+import { type Queryable, readTime, toBytes, toTime } from "@farebox/kit/column-values";
 import { newUuid } from "@farebox/kit/ids";
 import { isDuplicate, type Pool, type PoolConnection } from "@farebox/kit/mysql";
 import type { RowDataPacket } from "mysql2/promise";
 import type { Customer } from "../domain/saved-method.ts";
-import { type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
 
 /** Whose customer: an account's, in test or live mode. */
 export type CustomerKey = { readonly accountId: string; readonly isTest: boolean };

@@ -1,8 +1,8 @@
+import { type Queryable, readTime, toBytes, toTime } from "@farebox/kit/column-values";
 import { newUuid } from "@farebox/kit/ids";
 import type { Nanos } from "@farebox/kit/money";
 import { isDuplicate } from "@farebox/kit/mysql";
 import type { RowDataPacket } from "mysql2/promise";
-import { type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
 
 /** Where the provider's books and ours did not agree. Ids are 32 lower-case hex digits. */
 export type Difference = {

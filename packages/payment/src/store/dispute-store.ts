@@ -1,7 +1,7 @@
+import { oneOf, type Queryable, toBytes, toTime } from "@farebox/kit/column-values";
 import type { Nanos } from "@farebox/kit/money";
 import type { RowDataPacket } from "mysql2/promise";
 import { type Dispute, type DisputeTold, disputeTolds } from "../domain/dispute.ts";
-import { oneOf, type Queryable, toBytes, toTime } from "./column-values.ts";
 
 /** Writes what the provider says of a dispute, new or known, and answers it as it stands: what was so stays so. */
 export async function saveDispute(

@@ -1,3 +1,4 @@
+import { oneOf, type Queryable, readTime, toTime } from "@farebox/kit/column-values";
 import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import {
   type EventState,
@@ -5,7 +6,6 @@ import {
   type HeardEvent,
   type ProviderEvent,
 } from "../domain/provider-event.ts";
-import { oneOf, type Queryable, readTime, toTime } from "./column-values.ts";
 
 /** Keeps an event, to be worked on at once. One that is known already changes nothing. */
 export async function insertEvent(db: Queryable, event: HeardEvent, nowMs: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { oneOf, type Queryable, readTime, toBytes, toTime } from "@farebox/kit/column-values";
 import { isDuplicate } from "@farebox/kit/mysql";
 import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import { methodKinds } from "../domain/method-capabilities.ts";
@@ -7,7 +8,6 @@ import {
   methodStates,
   type SavedMethod,
 } from "../domain/saved-method.ts";
-import { oneOf, type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
 import type { CustomerKey } from "./customer-store.ts";
 
 /** Writes a method that was saved. Answers false, and changes nothing, when the provider's id of it is known. */

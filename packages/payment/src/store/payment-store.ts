@@ -1,3 +1,4 @@
+import { oneOf, type Queryable, readTime, toBytes, toTime } from "@farebox/kit/column-values";
 import type { RowDataPacket } from "mysql2/promise";
 import { methodKinds, providerNames } from "../domain/method-capabilities.ts";
 import { fromMinor } from "../domain/minor-units.ts";
@@ -8,7 +9,6 @@ import {
   paymentStates,
   stateAfter,
 } from "../domain/payment.ts";
-import { oneOf, type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
 
 /** Writes a new payment, due at once. Throws a duplicate when its order has one. */
 export async function insertPayment(db: Queryable, payment: Payment): Promise<void> {

@@ -1,3 +1,4 @@
+import { oneOf, type Queryable, readTime, toBytes, toTime } from "@farebox/kit/column-values";
 import type { Nanos } from "@farebox/kit/money";
 import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import {
@@ -8,7 +9,6 @@ import {
   type RecentAttempts,
   type RechargeAttempt,
 } from "../domain/auto-recharge.ts";
-import { oneOf, type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
 
 /** Writes a new attempt, taken until `dueMs`. Throws a duplicate when the account has an open one. */
 export async function insertAttempt(

@@ -1,3 +1,4 @@
+import { oneOf, type Queryable, readTime, toBytes, toTime } from "@farebox/kit/column-values";
 import type { Nanos } from "@farebox/kit/money";
 import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import {
@@ -9,7 +10,6 @@ import {
   refundStates,
   refundTolds,
 } from "../domain/refund.ts";
-import { oneOf, type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
 
 /** Writes a new refund, due at once. Throws a duplicate when its request or its provider's id is known. */
 export async function insertRefund(db: Queryable, refund: Refund): Promise<void> {

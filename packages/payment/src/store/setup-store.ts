@@ -1,8 +1,8 @@
+import { oneOf, type Queryable, readTime, toBytes, toTime } from "@farebox/kit/column-values";
 import type { RowDataPacket } from "mysql2/promise";
 import { methodKinds } from "../domain/method-capabilities.ts";
 import { ownTurnMs } from "../domain/patience.ts";
 import { type MethodSetup, type SetupState, setupStates } from "../domain/saved-method.ts";
-import { oneOf, type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
 import type { CustomerKey } from "./customer-store.ts";
 
 /** Writes a new setup, due soon. Throws a duplicate when its request is known. */

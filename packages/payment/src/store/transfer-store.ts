@@ -1,7 +1,7 @@
+import { type Queryable, readTime, toBytes, toTime } from "@farebox/kit/column-values";
 import type { Nanos } from "@farebox/kit/money";
 import type { RowDataPacket } from "mysql2/promise";
 import type { Transfer } from "../domain/transfer.ts";
-import { type Queryable, readTime, toBytes, toTime } from "./column-values.ts";
 
 /** Reads what is said to have arrived for a payment, as last committed. */
 export function readTransfer(db: Queryable, paymentId: string): Promise<Transfer | undefined> {

@@ -1,18 +1,19 @@
 import { createHmac } from "node:crypto";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import type { Clock } from "@farebox/kit/clock";
-import type { Secret } from "@farebox/kit/env";
-import { looksLikeKey } from "@farebox/kit/ids";
-import type { Caller, Scope } from "@farebox/kit/rpc-context";
 import { type ApiKey, ApiKeyState } from "@farebox/proto/farebox/billing/v1/account";
-import type { BillingPort } from "./billing-port.ts";
+import type { AccountService } from "@farebox/proto/farebox/billing/v1/account_service";
+import type { Clock } from "./clock.ts";
+import type { Secret } from "./env.ts";
+import type { GrpcClient } from "./grpc-client.ts";
+import { looksLikeKey } from "./ids.ts";
+import type { Caller, Scope } from "./rpc-context.ts";
 
 /**
  * Finds the holder of an API key by asking Billing each time: what is done here is rare and moves money, so that nothing is
  * remembered. Rejects with UNAVAILABLE when Billing does not answer.
  */
 export function createKeyAuthenticator(deps: {
-  readonly accounts: Pick<BillingPort["accounts"], "resolveApiKeys">;
+  readonly accounts: Pick<GrpcClient<typeof AccountService>, "resolveApiKeys">;
   readonly pepper: Secret;
   readonly clock: Clock;
 }): (secret: string, signal: AbortSignal) => Promise<Caller | undefined> {
@@ -32,7 +33,7 @@ function callerOf(key: ApiKey, nowMs: number): Caller | undefined {
   return { kind: "key", apiKeyId, accountId, userId, scopes: new Set(key.scopes.flatMap(scopeOf)) };
 }
 
-const scopes: readonly Scope[] = ["INFERENCE", "BILLING_READ", "BILLING_WRITE", "ADMIN"];
+const scopes: readonly Scope[] = ["INFERENCE", "BILLING_READ", "BILLING_WRITE", "DEVICE", "ADMIN"];
 
 /** The contract's word for a scope that Billing spells "billing:read". */
 function scopeOf(word: string): readonly Scope[] {

@@ -1,4 +1,4 @@
-import type { Pool, PoolConnection } from "@farebox/kit/mysql";
+import type { Pool, PoolConnection } from "./mysql.ts";
 
 /** Anything that statements can be sent to. */
 export type Queryable = Pick<Pool | PoolConnection, "query">;
@@ -18,7 +18,7 @@ export function readTime(text: string | null): number | undefined {
   return text === null ? undefined : Date.parse(`${text.replace(" ", "T")}Z`);
 }
 
-/** The word of a column, which only Payment writes. Throws for a word that is not of the list. */
+/** The word of a column, which only its own service writes. Throws for a word that is not of the list. */
 export function oneOf<const Word extends string>(words: readonly Word[], text: string): Word {
   const word = words.find((it) => it === text);
   if (word === undefined) throw new Error(`unknown word ${text}`);

@@ -1,0 +1,98 @@
+import { AppError } from "@farebox/kit/app-error";
+import { inTransaction } from "@farebox/kit/mysql";
+import { type Allocation, mayBecome } from "../domain/allocation.ts";
+import { changeAllocation, lockAllocation, readAllocation } from "../store/allocation-store.ts";
+import { cancelAllocation } from "./cancel-allocation.ts";
+import type { DeviceDeps } from "./device-deps.ts";
+import { finishRelease } from "./finish-release.ts";
+import { type HoldAnswer, holdMoney } from "./hold-money.ts";
+import { holdCost } from "./rate-cards.ts";
+import { startContainer } from "./start-container.ts";
+import { tendRunning } from "./tend-running.ts";
+
+/**
+ * Does the next thing for an allocation, whatever that is: hold its money, start it, charge it, end it. Every step is noted
+ * before the next and can be done twice, so that anybody may call this at any time, and several at once do no harm.
+ * Errors: ALLOCATION_NOT_FOUND, BILLING_UNAVAILABLE, an engine's silence as DEVICE_START_FAILED; all of them pass, ask again.
+ */
+export async function advanceAllocation(deps: DeviceDeps, id: string): Promise<Allocation> {
+  const allocation = await readAllocation(deps.pool, id);
+  if (allocation === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
+  switch (allocation.state) {
+    case "PLACED":
+      return advancePlaced(deps, allocation);
+    case "RUNNING":
+      return tendRunning(deps, allocation);
+    case "RELEASING":
+      return finishRelease(deps, allocation);
+    default:
+      return allocation;
+  }
+}
+
+async function advancePlaced(deps: DeviceDeps, placed: Allocation): Promise<Allocation> {
+  const { clock, terms } = deps;
+  if (isLate(placed, clock.nowMs(), terms.startPatienceMs)) {
+    return cancelAllocation(deps, placed.id, "START_FAILED", "it took too long");
+  }
+  const held = await secureMoney(deps, placed);
+  return held.state === "PLACED" ? startContainer(deps, held) : held;
+}
+
+/** Whether a device has been about to start for too long. A booking's time counts from when it was to begin. */
+function isLate(
+  { createMs, leaseEndMs, termMs }: Allocation,
+  nowMs: number,
+  patienceMs: number,
+): boolean {
+  const placedMs = leaseEndMs === undefined ? createMs : leaseEndMs - termMs;
+  return nowMs - placedMs > patienceMs;
+}
+
+/** Holds the money of an allocation that has none yet. The question is noted before it is asked. */
+async function secureMoney(deps: DeviceDeps, placed: Allocation): Promise<Allocation> {
+  if (placed.holdState === "HELD" || placed.holdState === "UNSECURED") return placed;
+  if (placed.holdState === "NONE") {
+    await changeAllocation(deps.pool, placed.id, { holdState: "ASKED" });
+  }
+  const answer = await askFirstHold(deps, placed);
+  if (answer === "unsecured") return noteHold(deps, placed.id, { holdState: "UNSECURED" });
+  if (answer.kind === "denied") {
+    return cancelAllocation(deps, placed.id, "NO_MONEY", answer.refusal.reason);
+  }
+  const { leaseId, granted } = answer;
+  return noteHold(deps, placed.id, { holdState: "HELD", leaseId, hold: granted });
+}
+
+/** The first question for money, spelled alike however often it is asked. */
+export async function askFirstHold(
+  deps: Pick<DeviceDeps, "billing" | "rateCards" | "terms">,
+  allocation: Allocation,
+): Promise<HoldAnswer | "unsecured"> {
+  const { ask, rateCardJson } = allocation;
+  const amount = holdCost(deps.rateCards.of(rateCardJson), ask);
+  try {
+    return await holdMoney(deps, allocation, {
+      ...{ name: "hold", amount, leaseId: "", restMs: ask.termMs },
+    });
+  } catch (error) {
+    const isAway = error instanceof AppError && error.reason === "BILLING_UNAVAILABLE";
+    if (isAway && deps.terms.isAllowedOnError) return "unsecured";
+    throw error;
+  }
+}
+
+function noteHold(
+  deps: DeviceDeps,
+  id: string,
+  hold: Partial<Pick<Allocation, "holdState" | "leaseId" | "hold">>,
+): Promise<Allocation> {
+  return inTransaction(deps.pool, async (tx) => {
+    const locked = await lockAllocation(tx, id);
+    if (locked === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
+    // Cancelled meanwhile: whoever did that asks Billing again what became of the hold.
+    if (!mayBecome(locked.state, "RUNNING")) return locked;
+    await changeAllocation(tx, id, hold);
+    return { ...locked, ...hold };
+  });
+}

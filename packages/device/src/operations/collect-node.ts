@@ -1,0 +1,187 @@
+import type { ContainerSight, Engine, ListedContainer, SampleStream } from "../docker/engine.ts";
+import type { Allocation } from "../domain/allocation.ts";
+import { containerName } from "../domain/container-name.ts";
+import type { DeviceNode } from "../domain/device-node.ts";
+import type { Sample } from "../domain/epoch.ts";
+import { readAllocation, readRunning } from "../store/allocation-store.ts";
+import { markHeartbeat } from "../store/node-store.ts";
+import type { DeviceDeps } from "./device-deps.ts";
+import { type KeyedSample, keepSamples } from "./keep-samples.ts";
+import { releaseAllocation } from "./release-allocation.ts";
+import type { ShownSample, ShowSamples } from "./show-samples.ts";
+
+/** What a collector remembers of a container between two ticks. Losing it loses at most what was counted since the last. */
+export type Watched = {
+  stream: SampleStream;
+  startedAt: string;
+  /** Since when it is not running; undefined while it is. */
+  downSinceMs: number | undefined;
+  last: Sample | undefined;
+};
+
+export type CollectDeps = DeviceDeps & { readonly show: ShowSamples };
+
+/**
+ * One look at a node: lists its containers, takes what their streams have brought, and sets right what is not as it should be. What
+ * an allocation wants and is not there has ended; what is there and no allocation wants is removed. List and inspect are the
+ * truth: no event is needed. Rejects with an EngineError when the node does not answer.
+ */
+export async function collectNode(
+  deps: CollectDeps,
+  node: DeviceNode,
+  watched: Map<string, Watched>,
+): Promise<void> {
+  const engine = deps.engines.of(node.engineUrl);
+  // The books first: what is made after this is on no list of containers either way.
+  const running = await readRunning(deps.pool, node.id);
+  const listed = await engine.list(deps.installation);
+  await markHeartbeat(deps.pool, node.id, deps.clock.nowMs());
+  const byAllocation = Map.groupBy(listed, ({ labels }) => labels["farebox.allocation"] ?? "");
+  const looks = await Promise.all(
+    running.map((it) => look(deps, engine, it, byAllocation.get(it.id), watched)),
+  );
+  await keep(
+    deps,
+    looks.filter((it) => it !== undefined),
+  );
+  forgetEnded(watched, running);
+  await removeOrphans(deps, engine, node, listed, new Set(running.map(({ id }) => id)));
+}
+
+type Look = {
+  readonly allocation: Allocation;
+  readonly isSeen: boolean;
+  readonly samples: readonly KeyedSample[];
+  readonly shown: ShownSample | undefined;
+};
+
+/** Looks at one device. Undefined when it has ended. */
+async function look(
+  deps: CollectDeps,
+  engine: Engine,
+  allocation: Allocation,
+  listed: readonly ListedContainer[] | undefined,
+  watched: Map<string, Watched>,
+): Promise<Look | undefined> {
+  const { id, containerId, leaseEndMs = 0 } = allocation;
+  const own = listed?.find((it) => it.containerId === containerId);
+  const watch = watched.get(id) ?? begin(engine, containerId);
+  watched.set(id, watch);
+  if (watch.stream.hasEnded) watch.stream = engine.follow(containerId);
+  const { samples, zeros } = watch.stream.take();
+  // After the frames: a run that began before this answer and after a frame is told apart by its start.
+  const sight = own === undefined ? undefined : await engine.inspect(containerId);
+  const keyed = keySamples(allocation, watch, sight, samples);
+  const nowMs = deps.clock.nowMs();
+  if (!sight?.isRunning) {
+    await endIfDown(deps, allocation, watch, sight, nowMs);
+    return { allocation, isSeen: false, samples: keyed, shown: undefined };
+  }
+  watch.downSinceMs = undefined;
+  if (zeros > 0 && samples.length === 0) deps.events.unmeasured(id);
+  if (own?.name !== containerName(id, leaseEndMs)) {
+    await engine.rename(containerId, containerName(id, leaseEndMs));
+  }
+  const isOver = nowMs >= leaseEndMs;
+  const shown = showable(id, watch, samples.at(-1), nowMs);
+  return { allocation, isSeen: true, samples: isOver ? [] : keyed, shown };
+}
+
+function begin(engine: Engine, containerId: string): Watched {
+  const stream = engine.follow(containerId);
+  return { stream, startedAt: "", downSinceMs: undefined, last: undefined };
+}
+
+/**
+ * Says which run each sample is of. Taken before the inspection and read after the start that it tells of, a sample is of that run;
+ * read before it, of the run that was known before, or of none that is known.
+ */
+function keySamples(
+  { id }: Allocation,
+  watch: Watched,
+  sight: ContainerSight | undefined,
+  samples: readonly Sample[],
+): readonly KeyedSample[] {
+  const before = watch.startedAt;
+  const now = sight?.startedAt ?? before;
+  const startedMs = Date.parse(now);
+  watch.startedAt = now;
+  return samples.flatMap((sample) => {
+    const startedAt = sample.readMs >= startedMs ? now : before === now ? "" : before;
+    return startedAt === "" ? [] : [{ allocationId: id, startedAt, sample }];
+  });
+}
+
+/** A container may be started anew by hand; one that stays down has ended. */
+async function endIfDown(
+  deps: CollectDeps,
+  { id }: Allocation,
+  watch: Watched,
+  sight: ContainerSight | undefined,
+  nowMs: number,
+): Promise<void> {
+  watch.downSinceMs ??= nowMs;
+  if (sight !== undefined && nowMs - watch.downSinceMs < deps.terms.restartPatienceMs) return;
+  const note =
+    sight === undefined
+      ? "the container is gone"
+      : `exit code ${sight.exitCode}${sight.isOutOfMemory ? ", out of memory" : ""}`;
+  await releaseAllocation(deps, id, "CONTAINER_EXITED", note);
+}
+
+function showable(
+  allocationId: string,
+  watch: Watched,
+  sample: Sample | undefined,
+  nowMs: number,
+): ShownSample | undefined {
+  if (sample === undefined) return undefined;
+  const { last } = watch;
+  watch.last = sample;
+  return { allocationId, sample, before: last, nowMs };
+}
+
+async function keep(deps: CollectDeps, looks: readonly Look[]): Promise<void> {
+  const nowMs = deps.clock.nowMs();
+  const seen = looks.filter(({ isSeen }) => isSeen).map(({ allocation }) => allocation.id);
+  const samples = looks.flatMap((it) => it.samples);
+  await keepSamples(deps, samples, { ids: seen, seenMs: nowMs });
+  const shown = looks.flatMap((it) => it.shown ?? []);
+  const oldestMs = Math.min(nowMs, ...shown.map(({ sample }) => sample.readMs));
+  deps.events.sampled({ devices: shown.length, lagMs: nowMs - oldestMs });
+  await deps.show(shown);
+}
+
+function forgetEnded(watched: Map<string, Watched>, running: readonly Allocation[]): void {
+  const ids = new Set(running.map(({ id }) => id));
+  for (const [id, { stream }] of watched) {
+    if (ids.has(id)) continue;
+    stream[Symbol.dispose]();
+    watched.delete(id);
+  }
+}
+
+/**
+ * Removes containers of this installation that no allocation wants: of an allocation that has ended, perhaps while the node was
+ * away; or a second one of an allocation. One that is about to start or to end is wanted.
+ */
+async function removeOrphans(
+  deps: CollectDeps,
+  engine: Engine,
+  node: DeviceNode,
+  listed: readonly ListedContainer[],
+  runningIds: ReadonlySet<string>,
+): Promise<void> {
+  for (const { containerId, name, labels } of listed) {
+    const allocationId = labels["farebox.allocation"];
+    if (allocationId === undefined || runningIds.has(allocationId)) continue;
+    if (!/^[0-9a-f]{32}$/.test(allocationId)) continue;
+    const allocation = await readAllocation(deps.pool, allocationId);
+    const isWanted =
+      allocation?.nodeId === node.id &&
+      ["PLACED", "RUNNING", "RELEASING"].includes(allocation.state);
+    if (isWanted) continue;
+    await engine.remove(containerId);
+    deps.events.orphanRemoved(node.id, name);
+  }
+}

@@ -1,0 +1,99 @@
+import { EngineError } from "../docker/engine.ts";
+import type { DeviceNode } from "../domain/device-node.ts";
+import { readRunning } from "../store/allocation-store.ts";
+import { claimNode, listNodes, releaseNodes } from "../store/node-store.ts";
+import { type CollectDeps, collectNode, type Watched } from "./collect-node.ts";
+import { nodesMax } from "./place-device.ts";
+import { releaseAllocation } from "./release-allocation.ts";
+
+/** How many ticks a process may miss before another takes its nodes. */
+const claimTicks = 5;
+
+/** Collects from the nodes that this process has claimed, each in a loop of its own, so that a slow one holds up no other. */
+export type Collector = AsyncDisposable & {
+  /** Looks for nodes that nobody collects from, and begins with them. */
+  claim(): Promise<void>;
+};
+
+/** Makes a collector that does nothing until `claim` is called. Disposing it gives its nodes back. */
+export function createCollector(deps: CollectDeps, collectorId: string): Collector {
+  const stopping = new AbortController();
+  const loops = new Map<string, Promise<void>>();
+  const claimMs = Math.max(claimTicks * deps.terms.tickMs, 5_000);
+  const claimOne = (id: string) => {
+    const nowMs = deps.clock.nowMs();
+    return claimNode(deps.pool, { id, collectorId, nowMs, untilMs: nowMs + claimMs });
+  };
+  return {
+    claim: async () => {
+      for (const node of await listNodes(deps.pool, nodesMax)) {
+        if (stopping.signal.aborted || loops.has(node.id) || !(await claimOne(node.id))) continue;
+        const loop = collectFrom(deps, node.id, claimOne, stopping.signal);
+        loops.set(
+          node.id,
+          loop.finally(() => loops.delete(node.id)),
+        );
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      stopping.abort();
+      await Promise.all(loops.values());
+      await releaseNodes(deps.pool, collectorId).catch(() => undefined);
+    },
+  };
+}
+
+/** Looks at a node once a tick for as long as it is claimed. Never rejects. */
+async function collectFrom(
+  deps: CollectDeps,
+  nodeId: string,
+  claimOne: (id: string) => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<void> {
+  const watched = new Map<string, Watched>();
+  const { clock, terms } = deps;
+  try {
+    while (!signal.aborted) {
+      const startMs = clock.monotonicMs();
+      if (!(await lookOnce(deps, nodeId, claimOne, watched))) return;
+      const restMs = terms.tickMs - (clock.monotonicMs() - startMs);
+      await clock.sleep(Math.max(restMs, terms.tickMs / 10), signal).catch(() => undefined);
+    }
+  } finally {
+    for (const { stream } of watched.values()) stream[Symbol.dispose]();
+  }
+}
+
+/** False when the node is another's now. A database that does not answer is no reason to give it up. */
+async function lookOnce(
+  deps: CollectDeps,
+  nodeId: string,
+  claimOne: (id: string) => Promise<boolean>,
+  watched: Map<string, Watched>,
+): Promise<boolean> {
+  let node: DeviceNode | undefined;
+  try {
+    if (!(await claimOne(nodeId))) return false;
+    const nodes = await listNodes(deps.pool, nodesMax);
+    node = nodes.find(({ id }) => id === nodeId);
+    if (node === undefined) return false;
+    await collectNode(deps, node, watched);
+  } catch (error) {
+    deps.events.nodeSilent(node ?? { id: nodeId, displayName: "" }, error);
+    if (error instanceof EngineError && node !== undefined) await endIfLost(deps, node);
+  }
+  return true;
+}
+
+/** Ends the devices of a node that has been silent for too long, as they were last seen. */
+async function endIfLost(deps: CollectDeps, node: DeviceNode): Promise<void> {
+  const nowMs = deps.clock.nowMs();
+  if (nowMs - (node.heartbeatMs ?? node.createMs) < deps.terms.lostAfterMs) return;
+  try {
+    for (const { id } of await readRunning(deps.pool, node.id)) {
+      await releaseAllocation(deps, id, "NODE_LOST", `${node.displayName} did not answer`);
+    }
+  } catch (error) {
+    deps.events.nodeSilent(node, error);
+  }
+}

@@ -1,0 +1,64 @@
+import { AppError } from "@farebox/kit/app-error";
+import { newUuid } from "@farebox/kit/ids";
+import { EngineError } from "../docker/engine.ts";
+import type { DeviceNode } from "../domain/device-node.ts";
+import type { Resources } from "../domain/resources.ts";
+import { readNode, saveNode, setDraining } from "../store/node-store.ts";
+import type { DeviceDeps } from "./device-deps.ts";
+
+/** Adds a node, or changes the one of that name, after its engine has answered and was probed. Errors: NODE_UNREACHABLE. */
+export async function registerNode(
+  deps: DeviceDeps,
+  input: {
+    readonly displayName: string;
+    readonly engineUrl: string;
+    readonly labels: Readonly<Record<string, string>>;
+    /** What is zero is taken from the engine. */
+    readonly capacity: Resources;
+    /** Empty probes nothing. */
+    readonly probeImage: string;
+  },
+): Promise<DeviceNode> {
+  const { displayName, engineUrl, labels, capacity, probeImage } = input;
+  const { installation, terms } = deps;
+  try {
+    const engine = deps.engines.of(engineUrl);
+    const found = await engine.describe();
+    const measurable =
+      probeImage === ""
+        ? { cpu: false, memory: false, network: false }
+        : await engine.probe(probeImage, { installation, network: terms.network });
+    const nowMs = deps.clock.nowMs();
+    const node: DeviceNode = {
+      id: newUuid().toString("hex"),
+      ...{ displayName, engineUrl, labels, measurable, isDraining: false },
+      capacity: {
+        cpuMillis: capacity.cpuMillis || found.capacity.cpuMillis,
+        memoryMb: capacity.memoryMb || found.capacity.memoryMb,
+        storageMb: capacity.storageMb,
+      },
+      engineVersion: found.version,
+      ...{ heartbeatMs: nowMs, createMs: nowMs },
+    };
+    const id = await saveNode(deps.pool, node);
+    return (await readNode(deps.pool, id)) ?? node;
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    throw new AppError("NODE_UNREACHABLE", undefined, {
+      metadata: { field: "engine_url", why: error.why.slice(0, 200) },
+      cause: error,
+    });
+  }
+}
+
+/** Keeps a node from taking devices, or lets it again. Errors: NODE_NOT_FOUND. */
+export async function drainNode(
+  { pool }: DeviceDeps,
+  id: string,
+  isDraining: boolean,
+): Promise<DeviceNode> {
+  await setDraining(pool, id, isDraining);
+  const node = await readNode(pool, id);
+  if (node === undefined) throw new AppError("NODE_NOT_FOUND");
+  return node;
+}

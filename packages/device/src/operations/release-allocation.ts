@@ -1,0 +1,46 @@
+import { AppError } from "@farebox/kit/app-error";
+import { inTransaction } from "@farebox/kit/mysql";
+import { type Allocation, type EndReason, endOf } from "../domain/allocation.ts";
+import { changeAllocation, lockAllocation } from "../store/allocation-store.ts";
+import { cancelAllocation } from "./cancel-allocation.ts";
+import type { DeviceDeps } from "./device-deps.ts";
+import { finishRelease } from "./finish-release.ts";
+
+/** How soon somebody else goes on with a release whose caller has gone. */
+const untendedMs = 20_000;
+
+/**
+ * Ends an allocation: one that runs is stopped and settled, one that never ran is cancelled, one that has ended stays as it is.
+ * The first reason counts. Billing is told by the outbox and never waited for. Errors: ALLOCATION_NOT_FOUND.
+ */
+export async function releaseAllocation(
+  deps: DeviceDeps,
+  id: string,
+  reason: EndReason,
+  note = "",
+): Promise<Allocation> {
+  const nowMs = deps.clock.nowMs();
+  const allocation = await inTransaction(deps.pool, async (tx) => {
+    const locked = await lockAllocation(tx, id);
+    if (locked === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
+    if (locked.state !== "RUNNING") return locked;
+    const change = {
+      state: "RELEASING",
+      endReason: reason,
+      endNote: note.slice(0, 255),
+      endMs: endOf(locked, reason, nowMs),
+    } as const;
+    await changeAllocation(tx, id, { ...change, dueMs: nowMs + untendedMs });
+    return { ...locked, ...change };
+  });
+  switch (allocation.state) {
+    case "RELEASING":
+      return finishRelease(deps, allocation);
+    case "QUEUED":
+    case "BOOKED":
+    case "PLACED":
+      return cancelAllocation(deps, id, reason, note);
+    default:
+      return allocation;
+  }
+}

@@ -1,0 +1,89 @@
+import { AppError } from "@farebox/kit/app-error";
+import { inTransaction } from "@farebox/kit/mysql";
+import { EngineError } from "../docker/engine.ts";
+import { type Allocation, mayBecome } from "../domain/allocation.ts";
+import { containerName } from "../domain/container-name.ts";
+import { changeAllocation, lockAllocation } from "../store/allocation-store.ts";
+import { beginEpochs } from "../store/epoch-store.ts";
+import { readNode } from "../store/node-store.ts";
+import { cancelAllocation } from "./cancel-allocation.ts";
+import type { DeviceDeps } from "./device-deps.ts";
+import { nextDue } from "./next-due.ts";
+import { tellOwner } from "./tell-owner.ts";
+
+/**
+ * Starts the container of an allocation whose money is held. Billing begins when the engine says that it runs. An engine that
+ * refuses cancels the allocation; of one that is silent it is not known, and this is tried again, for a while.
+ */
+export async function startContainer(deps: DeviceDeps, held: Allocation): Promise<Allocation> {
+  const node = await readNode(deps.pool, held.nodeId);
+  if (node === undefined) return cancelAllocation(deps, held.id, "START_FAILED", "no such node");
+  const engine = deps.engines.of(node.engineUrl);
+  try {
+    const { containerId } = await engine.run(specOf(deps, held));
+    const sight = await engine.inspect(containerId);
+    if (!sight?.isRunning) {
+      const code = sight === undefined ? "" : ` with code ${sight.exitCode}`;
+      return await cancelAllocation(deps, held.id, "START_FAILED", `it ended at once${code}`);
+    }
+    return await noteRunning(deps, held.id, containerId, sight.startedAt);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    if (error.kind === "REFUSED") {
+      return cancelAllocation(deps, held.id, "START_FAILED", error.why);
+    }
+    deps.events.nodeSilent(node, error);
+    throw new AppError("DEVICE_START_FAILED", "The node does not answer; repeat the request.", {
+      metadata: { why: "the node does not answer" },
+      retryAfterMs: 1000,
+      cause: error,
+    });
+  }
+}
+
+function specOf({ installation, terms }: DeviceDeps, allocation: Allocation) {
+  const { id, accountId, ask, leaseEndMs = 0 } = allocation;
+  return {
+    name: containerName(id, leaseEndMs),
+    image: ask.image,
+    command: ask.command,
+    environment: ask.environment,
+    isReadOnly: ask.isReadOnly,
+    resources: ask.resources,
+    network: terms.network,
+    labels: {
+      "farebox.installation": installation,
+      "farebox.allocation": id,
+      "farebox.account": accountId,
+      "farebox.lease_end": new Date(leaseEndMs).toISOString(),
+    },
+  };
+}
+
+async function noteRunning(
+  deps: DeviceDeps,
+  id: string,
+  containerId: string,
+  startedAt: string,
+): Promise<Allocation> {
+  const nowMs = deps.clock.nowMs();
+  let isMoved = false;
+  const allocation = await inTransaction(deps.pool, async (tx) => {
+    isMoved = false;
+    const locked = await lockAllocation(tx, id);
+    if (locked === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
+    if (!mayBecome(locked.state, "RUNNING")) return locked;
+    const change = {
+      state: "RUNNING",
+      ...{ containerId, startMs: nowMs, seenMs: nowMs, reportedMs: nowMs },
+    } as const;
+    const running: Allocation = { ...locked, ...change };
+    await beginEpochs(tx, [{ allocationId: id, startedAt }]);
+    await changeAllocation(tx, id, { ...change, attempts: 0, dueMs: nextDue(deps.terms, running) });
+    await tellOwner(tx, "device.allocated", running, nowMs);
+    isMoved = true;
+    return running;
+  });
+  if (isMoved) deps.events.allocationMoved(allocation);
+  return allocation;
+}
