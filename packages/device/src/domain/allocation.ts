@@ -86,7 +86,7 @@ const transitions: { readonly [From in AllocationState]: readonly AllocationStat
   QUEUED: ["PLACED", "CANCELLED"],
   BOOKED: ["PLACED", "CANCELLED"],
   PLACED: ["RUNNING", "CANCELLED"],
-  RUNNING: ["RELEASING", "RELEASED"],
+  RUNNING: ["RELEASING"],
   RELEASING: ["RELEASED"],
   RELEASED: [],
   CANCELLED: [],
