@@ -8,9 +8,11 @@ export type EpochKey = { readonly allocationId: string; readonly startedAt: stri
 /** Makes epochs that are not there yet, empty; those that are stay as they are. */
 export async function beginEpochs(db: Queryable, keys: readonly EpochKey[]): Promise<void> {
   if (keys.length === 0) return;
-  await db.query("INSERT IGNORE INTO epoch (allocation_id, started_at) VALUES ?", [
-    keys.map(({ allocationId, startedAt }) => [toBytes(allocationId), startedAt]),
-  ]);
+  await db.query(
+    `INSERT INTO epoch (allocation_id, started_at) VALUES ?
+      ON DUPLICATE KEY UPDATE started_at = epoch.started_at`,
+    [keys.map(({ allocationId, startedAt }) => [toBytes(allocationId), startedAt])],
+  );
 }
 
 /** Locks and reads epochs, in the order of their keys, so that two collectors never wait for each other in a circle. */
