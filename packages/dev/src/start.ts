@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { openDemoEngine, runDemoDevice } from "./stack/demo-device.ts";
 import { makeFirstCall } from "./stack/first-call.ts";
 import { openStack } from "./stack/open-stack.ts";
 import { printWelcome } from "./stack/print-welcome.ts";
@@ -15,18 +16,24 @@ const stopped = new Promise<void>((done) => {
 });
 const log = (line: string) => console.log(`farebox: ${line}`);
 try {
+  // Before the stack, so that it ends after it.
+  await using engine = await openDemoEngine();
   await using stack = await openStack({
     home,
     given: { databaseUrl: process.env.DATABASE_URL, redisUrl: process.env.REDIS_URL },
     log,
     signal: stop.signal,
-    plan: { isWatched: process.argv.includes("--watch") },
+    plan: { isWatched: process.argv.includes("--watch"), hasDevice: true },
   });
-  const call = await Promise.race([
-    makeFirstCall(stack.dev, stop.signal).catch(asFailure),
+  const device =
+    "missing" in engine
+      ? Promise.resolve({ failure: engine.missing })
+      : runDemoDevice(stack.dev, engine, stop.signal).catch(asFailure);
+  const made = await Promise.race([
+    Promise.all([makeFirstCall(stack.dev, stop.signal).catch(asFailure), device]),
     stopped,
   ]);
-  if (call !== undefined && !stop.signal.aborted) printWelcome(stack, call);
+  if (made !== undefined && !stop.signal.aborted) printWelcome(stack, ...made);
   await stopped;
   log("stopping");
 } catch (error) {
@@ -38,7 +45,7 @@ try {
   }
 }
 
-/** A provider of one's own may refuse the first call; the stack is up all the same, and says why. */
+/** A provider of one's own may refuse the first call, an engine the first device; the stack is up all the same, and says why. */
 function asFailure(error: unknown): { readonly failure: string } {
   return { failure: error instanceof Error ? error.message : String(error) };
 }

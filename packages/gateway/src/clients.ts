@@ -5,14 +5,14 @@ import { BillingService } from "@farebox/proto/farebox/billing/v1/billing_servic
 import { CatalogService } from "@farebox/proto/farebox/billing/v1/catalog_service";
 import { billingCodecs } from "./interceptor/billing-port.ts";
 
-/** The gateway's clients of Billing and Payment. Every call has a deadline; streams end with the process. */
+/** The gateway's clients of Billing, and of Payment and Device for callers of the edge. Every call has a deadline; streams end with the process. */
 export type Clients = Disposable & {
   readonly billing: GrpcClient<typeof BillingService>;
   readonly accounts: GrpcClient<typeof AccountService>;
   readonly catalog: GrpcClient<typeof CatalogService>;
   /**
-   * A client without the gateway's own token, for calls made as whoever calls the edge; undefined for Payment's services
-   * where no Payment is configured.
+   * A client without the gateway's own token, for calls made as whoever calls the edge; undefined for the services of a
+   * Payment or a Device that is not configured.
    */
   edge(service: DescService): object | undefined;
 };
@@ -21,9 +21,10 @@ export type Clients = Disposable & {
 export function openClients(options: {
   readonly address: string;
   readonly paymentAddress: string | undefined;
+  readonly deviceAddress: string | undefined;
   readonly serviceToken: string;
 }): Clients {
-  const { address, paymentAddress, serviceToken } = options;
+  const { address, serviceToken } = options;
   const own = { address, serviceToken, deadlineMs };
   const billing = createGrpcClient(BillingService, { ...own, codecs: billingCodecs });
   const accounts = createGrpcClient(AccountService, own);
@@ -34,8 +35,7 @@ export function openClients(options: {
     accounts,
     catalog,
     edge: (service) => {
-      const isPayment = service.typeName.startsWith("farebox.payment.");
-      const target = isPayment ? paymentAddress : address;
+      const target = addressOf(service, options);
       if (target === undefined) return undefined;
       const client = createGrpcClient(service, { address: target, deadlineMs: edgeDeadlineMs });
       open.push(client);
@@ -45,6 +45,18 @@ export function openClients(options: {
       for (const client of open) client.close();
     },
   };
+}
+
+function addressOf(
+  { typeName }: DescService,
+  of: {
+    readonly address: string;
+    readonly paymentAddress: string | undefined;
+    readonly deviceAddress: string | undefined;
+  },
+): string | undefined {
+  if (typeName.startsWith("farebox.payment.")) return of.paymentAddress;
+  return typeName.startsWith("farebox.device.") ? of.deviceAddress : of.address;
 }
 
 /** For the gateway's own calls, which somebody's request waits for. */

@@ -51,6 +51,11 @@ export const gatewayVariables = {
     parse: text,
     doc: "Where payment is, host:port. Without it the edge refuses its methods.",
   },
+  deviceAddress: {
+    name: "DEVICE_ADDRESS",
+    parse: text,
+    doc: "Where device is, host:port. Without it the edge refuses its methods.",
+  },
   serviceToken: {
     name: "SERVICE_TOKEN",
     parse: secretText,

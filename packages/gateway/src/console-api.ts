@@ -15,6 +15,7 @@ import { BillingService } from "@farebox/proto/farebox/billing/v1/billing_servic
 import { CatalogService } from "@farebox/proto/farebox/billing/v1/catalog_service";
 import { OperationsService } from "@farebox/proto/farebox/billing/v1/operations_service";
 import { ReportService } from "@farebox/proto/farebox/billing/v1/report_service";
+import { DeviceService } from "@farebox/proto/farebox/device/v1/device_service";
 import { PaymentOperationsService } from "@farebox/proto/farebox/payment/v1/payment_operations_service";
 import { PaymentService } from "@farebox/proto/farebox/payment/v1/payment_service";
 import type { PublicRequest } from "./http/public-server.ts";
@@ -29,12 +30,13 @@ export const consoleServices = [
   ReportService,
   PaymentService,
   PaymentOperationsService,
+  DeviceService,
 ] as const satisfies readonly DescService[];
 
 export type ConsoleApiDeps = {
   /**
    * A client of a service without any credential of the gateway's own: the caller's key goes with each call. Undefined for a
-   * service that is not configured here: its methods are refused with PAYMENT_UNAVAILABLE.
+   * service that is not configured here: its methods are refused with PAYMENT_UNAVAILABLE or UNAVAILABLE.
    */
   readonly clientOf: (service: DescService) => object | undefined;
   readonly log: Logger;
@@ -44,7 +46,7 @@ export type ConsoleApiDeps = {
 
 /**
  * Serves Connect and gRPC-Web over HTTP/1.1 at `/farebox.<package>.v1.<Service>/<Method>`, and passes each call on to
- * Billing or Payment as the caller, with the caller's own key: they decide what that key may do. A service token from outside goes nowhere.
+ * Billing, Payment or Device as the caller, with the caller's own key: they decide what that key may do. A service token from outside goes nowhere.
  * JSON is strict, errors keep their details, other origins are not answered with CORS headers and so cannot read anything.
  */
 export function createConsoleApi(deps: ConsoleApiDeps): (request: PublicRequest) => void {
@@ -100,7 +102,7 @@ function mountForwarder(
   const names: string[] = [];
   for (const method of service.methods) {
     if (!isForClients(method)) continue;
-    const call = client === undefined ? refuse : forwardOf(client, method.localName);
+    const call = client === undefined ? refusalOf(service) : forwardOf(client, method.localName);
     names.push(method.localName);
     Reflect.set(impl, method.localName, (request: object, ctx: RpcContext) =>
       call(request, {
@@ -112,8 +114,11 @@ function mountForwarder(
   return serviceMount(service, impl, { unvalidated: names });
 }
 
-function refuse(): never {
-  throw new AppError("PAYMENT_UNAVAILABLE");
+function refusalOf({ typeName }: DescService): Forward {
+  const isPayment = typeName.startsWith("farebox.payment.");
+  return () => {
+    throw new AppError(isPayment ? "PAYMENT_UNAVAILABLE" : "UNAVAILABLE");
+  };
 }
 
 /** Sound because a client has a function of this shape for every method of its service. */

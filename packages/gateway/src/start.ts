@@ -33,6 +33,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     openClients({
       address: config.billingAddress,
       paymentAddress: config.paymentAddress,
+      deviceAddress: config.deviceAddress,
       serviceToken: config.serviceToken.reveal(),
     }),
   );

@@ -12,7 +12,7 @@ export const stories: Readonly<Record<StoryName, Story>> = {
   /** Has ten dollars and may do all that a customer may. */
   richAccount: {
     displayName: "Demo account",
-    scopes: ["inference", "billing:read", "billing:write"],
+    scopes: ["inference", "billing:read", "billing:write", "device"],
     creditNanos: 10_000_000_000n,
   },
   /** Has nothing, so every paid call is refused. */

@@ -11,6 +11,8 @@ export type DevFile = {
   readonly paymentWebhookUrl?: string | undefined;
   /** The Stripe emulator; undefined when money is collected by Stripe itself, or not at all. */
   readonly stripeEmulatorUrl?: string | undefined;
+  /** host:port, gRPC; undefined without Device. */
+  readonly deviceAddress?: string | undefined;
   readonly demoUpstreamUrl: string;
   /** Name of the process → its metrics page. */
   readonly metricsUrls: Readonly<Record<string, string>>;

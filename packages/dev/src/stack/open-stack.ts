@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { migrate } from "@farebox/billing/migrate";
+import { migrateDevice } from "@farebox/device/migrate";
 import { migratePayment } from "@farebox/payment/migrate";
 import type { Child } from "../child.ts";
 import { type Databases, openDatabases } from "../databases/open-databases.ts";
@@ -99,6 +100,7 @@ async function startAll(
 ): Promise<Seeded> {
   await migrate(plan.databaseUrl);
   if (plan.payment) await migratePayment(plan.payment.databaseUrl);
+  if (plan.deviceDatabaseUrl) await migrateDevice(plan.deviceDatabaseUrl);
   signal?.throwIfAborted();
   const providers = [
     ...(isUpstreamGiven ? [] : ["upstream"]),
@@ -112,9 +114,14 @@ async function startAll(
       serviceToken: plan.secrets.serviceToken,
       keptIn: join(plan.home, "seed.json"),
     }),
-    ...[...plan.gateways, ...(plan.payment ? ["payment"] : [])].map(start),
+    ...[...plan.gateways, ...callersOf(plan)].map(start),
   ]);
   return seeded;
+}
+
+/** The services beside the gateways that call Billing. */
+function callersOf({ payment, deviceDatabaseUrl }: LaidPlan): readonly string[] {
+  return [...(payment ? ["payment"] : []), ...(deviceDatabaseUrl ? ["device"] : [])];
 }
 
 function devOf(plan: LaidPlan, seeded: Seeded): Omit<DevFile, "pids"> {
@@ -125,9 +132,10 @@ function devOf(plan: LaidPlan, seeded: Seeded): Omit<DevFile, "pids"> {
     paymentAddress: plan.paymentAddress,
     paymentWebhookUrl: payment?.webhookUrl,
     stripeEmulatorUrl: payment?.emulatorUrl,
+    deviceAddress: plan.deviceAddress,
     demoUpstreamUrl: plan.upstreamUrl,
     metricsUrls: Object.fromEntries(
-      [...gateways, ...billings, ...(payment ? ["payment"] : [])].map((name) => [
+      [...gateways, ...billings, ...callersOf(plan)].map((name) => [
         name,
         `http://127.0.0.1:${portOf(ports, `${name}Ops`)}/metrics`,
       ]),

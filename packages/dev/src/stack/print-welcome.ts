@@ -1,17 +1,25 @@
 import { formatNanos } from "@farebox/kit/money";
+import type { DemoDevice } from "./demo-device.ts";
 import type { FirstCall } from "./first-call.ts";
 import type { Stack } from "./open-stack.ts";
 
 /** Tells a newcomer what runs, what the first call cost, and how to make the next one. */
-export function printWelcome(stack: Stack, call: FirstCall | { readonly failure: string }): void {
+export function printWelcome(
+  stack: Stack,
+  call: FirstCall | { readonly failure: string },
+  device: DemoDevice | { readonly failure: string },
+): void {
   const { dev } = stack;
   const model = "failure" in call ? "…" : call.model;
   console.log(`
 ${"failure" in call ? failedCall(call.failure) : chargedCall(call)}
 
+${"failure" in device ? `No device was run: ${device.failure}.` : chargedDevice(device)}
+
   gateway   ${dev.gatewayUrl}      OpenAI and Anthropic SDKs: base URL ${dev.gatewayUrl}/v1 or ${dev.gatewayUrl}
   billing   ${dev.billingAddress}            gRPC with reflection
-${paymentLine(stack)}  all else  ${stack.home}/dev.json
+${paymentLine(stack)}  device    ${dev.deviceAddress}            gRPC with reflection
+  all else  ${stack.home}/dev.json
 
 Make the next one:
 
@@ -49,6 +57,12 @@ function chargedCall(call: FirstCall): string {
   balance   ${formatNanos(call.availableNanos)} USD
 
 ${indent(call.explanation)}`;
+}
+
+function chargedDevice({ engine, seconds, cost, explanation }: DemoDevice): string {
+  return `A device was allocated on ${engine}, measured for ${seconds} s, released and charged: ${cost} USD.
+
+${indent(explanation)}`;
 }
 
 function failedCall(failure: string): string {

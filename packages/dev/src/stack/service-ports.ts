@@ -16,6 +16,8 @@ const defaults: ServicePorts = {
   paymentOps: 9467,
   paymentWebhook: 8082,
   stripeEmulator: 9468,
+  device: 50053,
+  deviceOps: 9469,
 };
 
 // Where the search for the ports of a second gateway or billing begins.
@@ -31,6 +33,8 @@ const variables: Readonly<Record<string, string>> = {
   paymentOps: "PAYMENT_OPS_PORT",
   paymentWebhook: "PAYMENT_WEBHOOK_PORT",
   stripeEmulator: "STRIPE_EMULATOR_PORT",
+  device: "DEVICE_PORT",
+  deviceOps: "DEVICE_OPS_PORT",
 };
 
 /** The names of `count` processes of a kind: `gateway`, `gateway2`, `gateway3`. */

@@ -20,6 +20,8 @@ export type SpecsRequest = {
   readonly billingAddress: string;
   /** host:port; undefined without Payment. */
   readonly paymentAddress?: string | undefined;
+  /** host:port; undefined without Device. */
+  readonly deviceAddress?: string | undefined;
   readonly upstreamUrl: string;
   /** Whether a service starts again when one of its sources changes. */
   readonly isWatched?: boolean;
@@ -76,6 +78,7 @@ export function gatewaySpec(request: SpecsRequest, name: string): ChildSpec {
       GATEWAY_OPS_PORT: String(opsPort),
       BILLING_ADDRESS: request.billingAddress,
       PAYMENT_ADDRESS: request.paymentAddress ?? "",
+      DEVICE_ADDRESS: request.deviceAddress ?? "",
       REDIS_URL: request.redisUrl,
       SERVICE_TOKEN: secrets.serviceToken,
       API_KEY_PEPPER: secrets.apiKeyPepper,

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { ChildSpec } from "../child.ts";
+import { deviceSpec } from "./device-spec.ts";
 import { emulatorSpec, type PaymentPlace, paymentSpec } from "./payment-specs.ts";
 import { choosePorts, portOf, type ServicePorts, serviceNames } from "./service-ports.ts";
 import { billingSpec, gatewaySpec, type SpecsRequest, upstreamSpec } from "./service-specs.ts";
@@ -11,6 +12,8 @@ export type StackPlan = {
   readonly billings?: number;
   /** Who collects money; by default Stripe when STRIPE_SECRET_KEY is set, else its emulator. */
   readonly payments?: "stripe" | "emulator" | "off";
+  /** Whether Device is there as well; by default it is not. */
+  readonly hasDevice?: boolean;
   /** Random ports instead of the well-known ones; see `PortsRequest`. */
   readonly hasRandomPorts?: boolean;
   /** A demo upstream that runs already and outlives the stack. */
@@ -29,6 +32,8 @@ export type LaidPlan = SpecsRequest & {
   readonly billingAddresses: readonly string[];
   /** Payment's place; undefined without Payment. */
   readonly payment: PaymentPlace | undefined;
+  /** Device's own schema; undefined without Device. */
+  readonly deviceDatabaseUrl: string | undefined;
   /** How to start the process of this name. Throws when the stack has none. */
   specOf(name: string): ChildSpec;
 };
@@ -42,16 +47,23 @@ export async function layPlan(
   const billings = serviceNames("billing", plan.billings ?? 1);
   const payments = plan.payments ?? (process.env.STRIPE_SECRET_KEY ? "stripe" : "emulator");
   const ports = await choosePorts(join(place.home, "ports.json"), {
-    names: portNames([...gateways, ...billings], payments),
+    names: [
+      ...portNames([...gateways, ...billings], payments),
+      ...(plan.hasDevice ? ["device", "deviceOps"] : []),
+    ],
     hasRandomPorts: plan.hasRandomPorts ?? false,
   });
   const addressOf = (name: string) => `127.0.0.1:${portOf(ports, name)}`;
   const billingAddresses = billings.map(addressOf);
   const payment = payments === "off" ? undefined : placePayment(place, ports, payments);
+  const deviceDatabaseUrl = plan.hasDevice
+    ? process.env.DEVICE_DATABASE_URL || besideOf(place.databaseUrl, "device")
+    : undefined;
   const request: SpecsRequest = {
     ...place,
     ports,
     paymentAddress: payment && addressOf("payment"),
+    deviceAddress: deviceDatabaseUrl && addressOf("device"),
     secrets: keepSecrets(join(place.home, "secrets.json")),
     billingAddress: billingAddresses.join(","),
     upstreamUrl: plan.upstreamUrl ?? `http://${addressOf("upstream")}`,
@@ -59,7 +71,7 @@ export async function layPlan(
     isWatched: plan.isWatched ?? false,
   };
   return {
-    ...{ ...request, gateways, billings, billingAddresses, payment },
+    ...{ ...request, gateways, billings, billingAddresses, payment, deviceDatabaseUrl },
     gatewayUrls: gateways.map((name) => `http://${addressOf(name)}`),
     specOf: (name) => {
       if (gateways.includes(name)) return gatewaySpec(request, name);
@@ -67,6 +79,7 @@ export async function layPlan(
       if (name === "upstream") return upstreamSpec(request);
       if (name === "payment" && payment) return paymentSpec(request, payment);
       if (name === "stripeEmulator" && payment?.emulatorUrl) return emulatorSpec(request, payment);
+      if (name === "device" && deviceDatabaseUrl) return deviceSpec(request, deviceDatabaseUrl);
       throw new Error(`the stack has no process ${name}`);
     },
   };
@@ -88,7 +101,7 @@ function placePayment(
 ): PaymentPlace {
   const webhookUrl = `http://127.0.0.1:${portOf(ports, "paymentWebhook")}`;
   return {
-    databaseUrl: process.env.PAYMENT_DATABASE_URL || besideOf(databaseUrl),
+    databaseUrl: process.env.PAYMENT_DATABASE_URL || besideOf(databaseUrl, "payment"),
     webhookUrl,
     publicUrl: process.env.PAYMENT_PUBLIC_URL || webhookUrl,
     emulatorUrl:
@@ -96,9 +109,9 @@ function placePayment(
   };
 }
 
-/** Payment's schema, on the server of Billing's: `farebox_payment` beside `farebox`. */
-function besideOf(databaseUrl: string): string {
+/** A service's own schema, on the server of Billing's: `farebox_payment` beside `farebox`. */
+function besideOf(databaseUrl: string, service: "payment" | "device"): string {
   const url = new URL(databaseUrl);
-  url.pathname = `${url.pathname}_payment`;
+  url.pathname = `${url.pathname}_${service}`;
   return url.toString();
 }

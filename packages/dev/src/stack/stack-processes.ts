@@ -1,7 +1,7 @@
 import { type Child, type ChildWatcher, startChild } from "../child.ts";
 import type { LaidPlan } from "./stack-plan.ts";
 
-/** The processes of a stack, by name. Disposing stops them: gateways first, so that they can settle with billing, then Payment, which credits by it. */
+/** The processes of a stack, by name. Disposing stops them: gateways first, so that they can settle with billing, then Payment and Device, which call it. */
 export type StackProcesses = AsyncDisposable & {
   readonly children: ReadonlyMap<string, Child>;
   /** Starts a process, or starts one again that was stopped for good, and returns when it is ready. */
@@ -23,7 +23,7 @@ export function stackProcesses(plan: LaidPlan, watcher: ChildWatcher): StackProc
     pids: () => Object.fromEntries([...children].flatMap(pidEntry)),
     [Symbol.asyncDispose]: async () => {
       await stop(plan.gateways);
-      await stop(["payment"]);
+      await stop(["payment", "device"]);
       await stop(plan.billings);
       await stop(["upstream", "stripeEmulator"]);
     },
