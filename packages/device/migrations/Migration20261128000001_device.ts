@@ -93,6 +93,7 @@ const statements = [
     allocation_id BINARY(16) NOT NULL,
     request_id ${ascii("VARCHAR(64)")} NOT NULL,
     added_ms BIGINT NOT NULL,
+    rest_ms BIGINT NOT NULL,
     is_applied TINYINT NOT NULL DEFAULT 0,
     create_time DATETIME(3) NOT NULL,
     PRIMARY KEY (allocation_id, request_id)

@@ -92,7 +92,13 @@ async function openDeps(
   stack.use({ [Symbol.dispose]: () => port[Symbol.dispose]() });
   const engines = stack.use(openEngines(config.certFolder));
   const deps: DeviceDeps = {
-    ...{ pool, engines, clock: systemClock, terms: config, rateCards: createRateCards() },
+    ...{
+      pool,
+      engines,
+      clock: systemClock,
+      terms: config,
+      rateCards: createRateCards(systemClock),
+    },
     ...{ billing: port.billing, catalog: port.catalog, reports: port.reports },
     events: createDeviceEvents({ log, metrics }),
     installation: await readInstallation(pool),

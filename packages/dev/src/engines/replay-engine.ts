@@ -60,10 +60,11 @@ export type ReplayEngine = AsyncDisposable & {
   comeBack(): Promise<void>;
 };
 
-const frameMs = 100;
-
-/** Starts one. Frames come every 100 ms, as a real engine's every second. */
-export async function openReplayEngine(images: readonly string[]): Promise<ReplayEngine> {
+/** Starts one. Frames come every 100 ms, as a real engine's every second, unless it is said otherwise. */
+export async function openReplayEngine(
+  images: readonly string[],
+  frameMs = 100,
+): Promise<ReplayEngine> {
   const folder = mkdtempSync(join(tmpdir(), "fbr-"));
   const socketPath = join(folder, "d.sock");
   const containers = new Map<string, ReplayContainer>();
@@ -93,7 +94,7 @@ export async function openReplayEngine(images: readonly string[]): Promise<Repla
       rmSync(folder, { recursive: true, force: true });
     },
   };
-  const api = replayApi({ engine, images, containers, removed });
+  const api = replayApi({ engine, images, frameMs, containers, removed });
   let server = createServer();
   const open = async () => {
     rmSync(socketPath, { force: true });
@@ -145,6 +146,7 @@ function send(res: ServerResponse, { status, body }: { status: number; body?: un
 type World = {
   readonly engine: ReplayEngine & { created: number };
   readonly images: readonly string[];
+  readonly frameMs: number;
   readonly containers: Map<string, ReplayContainer>;
   readonly removed: ReplayContainer[];
 };
@@ -173,7 +175,7 @@ function replayApi(world: World): Api {
       case "json":
         return { status: 200, body: inspected(container) };
       case "stats":
-        return stats(engine, container, call, res);
+        return stats(world, container, call, res);
       case "start":
         if (container.isRunning) return { status: 304 };
         beginRun(container);
@@ -264,7 +266,7 @@ function listed({ query }: ApiCall, containers: ReadonlyMap<string, ReplayContai
 }
 
 function stats(
-  engine: ReplayEngine,
+  { engine, frameMs }: World,
   container: ReplayContainer,
   { query }: ApiCall,
   res: ServerResponse,

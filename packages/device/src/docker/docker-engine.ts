@@ -3,6 +3,7 @@ import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { inspect as inspectValue } from "node:util";
 import Docker, { type DockerOptions } from "dockerode";
 import { containerOptions } from "./container-options.ts";
 import { type ContainerSpec, type Engine, EngineError } from "./engine.ts";
@@ -23,8 +24,12 @@ const streamsMax = 2_000;
  */
 export function openDockerEngine(url: string, certFolder?: string): Engine {
   const isTls = url.startsWith("https:");
-  const makeAgent = (maxSockets: number) =>
-    new (isTls ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets });
+  const makeAgent = (maxSockets: number) => {
+    const agent = new (isTls ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets });
+    // docker-modem writes all of its options out before every call, for a debug line that nobody reads. An agent with a
+    // thousand open streams took a second of CPU each time.
+    return Object.assign(agent, { [inspectValue.custom]: () => "Agent" });
+  };
   const agents = { calls: makeAgent(callsMax), streams: makeAgent(streamsMax) };
   const options = { ...addressOf(url), ...(isTls ? readCerts(certFolder) : {}) };
   // The agent goes to node:http as it is; the library's types know only the one of SSH.
@@ -150,15 +155,24 @@ async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Turns what the library throws into our own: an answer with a status is a refusal, anything else is silence. */
-async function asked<T>(call: () => Promise<T>): Promise<T> {
+/**
+ * Turns what the library throws into our own: an answer with a status is a refusal, anything else is silence. A connection that
+ * was kept open may be closed by the engine as it is used again: every call can be made twice, and is, once.
+ */
+async function asked<T>(call: () => Promise<T>, retriesMax = 1): Promise<T> {
   try {
     return await call();
   } catch (error) {
     if (error instanceof EngineError) throw error;
+    if (retriesMax > 0 && isCut(error)) return asked(call, retriesMax - 1);
     const why = error instanceof Error ? error.message : String(error);
     throw new EngineError(statusOf(error) === undefined ? "SILENT" : "REFUSED", why, error);
   }
+}
+
+function isCut(error: unknown): boolean {
+  if (!(error instanceof Error) || !("code" in error)) return false;
+  return error.code === "ECONNRESET" || error.code === "EPIPE";
 }
 
 function statusOf(error: unknown): number | undefined {

@@ -56,8 +56,8 @@ export function peakPromised(
   span: { readonly startMs: number; readonly endMs: number },
 ): Resources {
   const meeting = commitments.filter((it) => it.startMs < span.endMs && it.endMs > span.startMs);
-  // What is promised only ever grows where one starts: it is enough to look there.
-  const moments = [span.startMs, ...meeting.map((it) => Math.max(it.startMs, span.startMs))];
+  // What is promised only ever grows where one starts: it is enough to look there. All but bookings have started.
+  const moments = new Set(meeting.map((it) => Math.max(it.startMs, span.startMs)));
   let peak = noResources;
   for (const moment of moments) {
     const then = meeting

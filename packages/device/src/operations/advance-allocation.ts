@@ -14,13 +14,20 @@ import { tendRunning } from "./tend-running.ts";
  * Does the next thing for an allocation, whatever that is: hold its money, start it, charge it, end it. Every step is noted
  * before the next and can be done twice, so that anybody may call this at any time, and several at once do no harm.
  * Errors: ALLOCATION_NOT_FOUND, BILLING_UNAVAILABLE, an engine's silence as DEVICE_START_FAILED; all of them pass, ask again.
+ *
+ * The janitor starts only what has waited for room or for its time: of anything else the caller was told an error, and a device
+ * that nobody knows of would be paid for. A caller who repeats the request goes on; after a while it is cancelled.
  */
-export async function advanceAllocation(deps: DeviceDeps, id: string): Promise<Allocation> {
+export async function advanceAllocation(
+  deps: DeviceDeps,
+  id: string,
+  by: "caller" | "janitor",
+): Promise<Allocation> {
   const allocation = await readAllocation(deps.pool, id);
   if (allocation === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
   switch (allocation.state) {
     case "PLACED":
-      return advancePlaced(deps, allocation);
+      return advancePlaced(deps, allocation, by);
     case "RUNNING":
       return tendRunning(deps, allocation);
     case "RELEASING":
@@ -30,11 +37,17 @@ export async function advanceAllocation(deps: DeviceDeps, id: string): Promise<A
   }
 }
 
-async function advancePlaced(deps: DeviceDeps, placed: Allocation): Promise<Allocation> {
+async function advancePlaced(
+  deps: DeviceDeps,
+  placed: Allocation,
+  by: "caller" | "janitor",
+): Promise<Allocation> {
   const { clock, terms } = deps;
   if (isLate(placed, clock.nowMs(), terms.startPatienceMs)) {
     return cancelAllocation(deps, placed.id, "START_FAILED", "it took too long");
   }
+  const hasWaited = placed.queueUntilMs !== undefined || placed.bookMs !== undefined;
+  if (by === "janitor" && !hasWaited) return placed;
   const held = await secureMoney(deps, placed);
   return held.state === "PLACED" ? startContainer(deps, held) : held;
 }

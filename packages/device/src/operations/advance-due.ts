@@ -17,7 +17,7 @@ export async function advanceDue(deps: DeviceDeps, signal: AbortSignal): Promise
   const work = async () => {
     for (let id = due.shift(); id !== undefined && !signal.aborted; id = due.shift()) {
       const putOff = (error: unknown) => deps.events.allocationPutOff(id ?? "", error);
-      await advanceAllocation(deps, id).catch(putOff);
+      await advanceAllocation(deps, id, "janitor").catch(putOff);
     }
   };
   await Promise.all(Array.from({ length: atATime }, work));

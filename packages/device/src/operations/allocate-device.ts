@@ -30,9 +30,6 @@ export type AllocateInput = {
   readonly queueForMs: number | undefined;
 };
 
-/** How soon somebody else goes on with an allocation whose caller has gone. */
-const untendedMs = 5_000;
-
 /**
  * Allocates a device: finds room, holds money, starts a container. Each step is written before the next, so that a repetition, or
  * the janitor, goes on where a caller or a process was lost. Answers it RUNNING, QUEUED or BOOKED.
@@ -67,16 +64,21 @@ async function goOn(
   input: Pick<AllocateInput, "contentSha256">,
 ): Promise<Allocation> {
   if (known.contentSha256 !== input.contentSha256) throw new AppError("REQUEST_ID_REUSED");
-  const allocation = known.state === "PLACED" ? await advanceAllocation(deps, known.id) : known;
+  const allocation =
+    known.state === "PLACED" ? await advanceAllocation(deps, known.id, "caller") : known;
   const refusal = refusalOf(allocation);
   if (refusal !== undefined) throw refusal;
   return allocation;
 }
 
 /** Errors: ACCOUNT_NOT_FOUND, BILLING_UNAVAILABLE. */
-async function readRateCard({ catalog }: DeviceDeps, accountId: string): Promise<string> {
+async function readRateCard(
+  { catalog, rateCards }: DeviceDeps,
+  accountId: string,
+): Promise<string> {
+  const ask = async () => (await catalog.getDeviceRateCard({ accountId })).rateCardJson;
   try {
-    return (await catalog.getDeviceRateCard({ accountId })).rateCardJson;
+    return await rateCards.ofAccount(accountId, ask, (error) => !isRefusal(error));
   } catch (error) {
     throw isRefusal(error) ? error : billingUnavailable(error);
   }
@@ -135,7 +137,7 @@ async function placeOrQueue(
     return booked;
   }
   const placed: Allocation = { ...allocation, nodeId, leaseEndMs: endMs };
-  await insertAllocation(tx, placed, createMs + untendedMs);
+  await insertAllocation(tx, placed, createMs + deps.terms.startPatienceMs);
   return placed;
 }
 

@@ -64,5 +64,7 @@ function nodeFor(
 
 /** Goes on at once; the janitor does should this fail. Ends before the process does, or is repeated by the next one. */
 function start(deps: DeviceDeps, id: string): void {
-  advanceAllocation(deps, id).catch((error: unknown) => deps.events.allocationPutOff(id, error));
+  advanceAllocation(deps, id, "janitor").catch((error: unknown) =>
+    deps.events.allocationPutOff(id, error),
+  );
 }

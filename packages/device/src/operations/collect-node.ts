@@ -37,12 +37,15 @@ export async function collectNode(
   const listed = await engine.list(deps.installation);
   await markHeartbeat(deps.pool, node.id, deps.clock.nowMs());
   const byAllocation = Map.groupBy(listed, ({ labels }) => labels["farebox.allocation"] ?? "");
-  const looks = await Promise.all(
+  const looks = await Promise.allSettled(
     running.map((it) => look(deps, engine, it, byAllocation.get(it.id), watched)),
   );
+  // What could not be looked at is looked at again in a tick; all else is not held up by it.
+  const failed = looks.find((it) => it.status === "rejected");
+  if (failed !== undefined) deps.events.nodeSilent(node, failed.reason);
   await keep(
     deps,
-    looks.filter((it) => it !== undefined),
+    looks.flatMap((it) => (it.status === "fulfilled" ? (it.value ?? []) : [])),
   );
   forgetEnded(watched, running);
   await removeOrphans(deps, engine, node, listed, new Set(running.map(({ id }) => id)));

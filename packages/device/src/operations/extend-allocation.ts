@@ -40,15 +40,13 @@ type ExtendInput = {
 export async function extendAllocation(deps: DeviceDeps, input: ExtendInput): Promise<Allocation> {
   const noted = await noteRequest(deps, input);
   if (noted.isApplied) return noted.allocation;
-  const { allocation } = noted;
+  const { allocation, restMs } = noted;
   const rates = deps.rateCards.of(allocation.rateCardJson);
-  const { leaseEndMs = 0, leaseId } = allocation;
+  const { leaseId } = allocation;
   const answer = await holdMoney(deps, allocation, {
     name: `extend.${input.requestId}`,
     amount: termCost(rates, allocation.ask.resources, input.addedMs),
-    leaseId,
-    // Alike in every repetition: what is asked under a name must not change with time.
-    restMs: leaseEndMs - allocation.createMs + input.addedMs,
+    ...{ leaseId, restMs },
   });
   if (answer.kind === "denied") {
     await dropExtension(deps.pool, input);
@@ -62,7 +60,11 @@ export async function extendAllocation(deps: DeviceDeps, input: ExtendInput): Pr
 async function noteRequest(
   deps: DeviceDeps,
   input: ExtendInput,
-): Promise<{ readonly allocation: Allocation; readonly isApplied: boolean }> {
+): Promise<{
+  readonly allocation: Allocation;
+  readonly isApplied: boolean;
+  readonly restMs: number;
+}> {
   const nowMs = deps.clock.nowMs();
   return inTransaction(deps.pool, async (tx) => {
     const seen = await readAllocation(tx, input.allocationId);
@@ -75,17 +77,18 @@ async function noteRequest(
     if (known !== undefined && known.addedMs !== input.addedMs) {
       throw new AppError("REQUEST_ID_REUSED");
     }
-    if (known?.isApplied) return { allocation, isApplied: true };
+    if (known?.isApplied) return { allocation, ...known };
     requireRunning(allocation, nowMs);
     const { leaseEndMs = nowMs } = allocation;
-    if (leaseEndMs + input.addedMs - nowMs > restMsMax) {
+    const restMs = known?.restMs ?? leaseEndMs + input.addedMs - nowMs;
+    if (restMs > restMsMax) {
       throw fieldError("duration", "what is left of the term would be more than 29 days");
     }
     if (known === undefined) {
       await requireRoom(tx, allocation, input.addedMs);
-      await addExtension(tx, { ...input, nowMs });
+      await addExtension(tx, { ...input, restMs, nowMs });
     }
-    return { allocation, isApplied: false };
+    return { allocation, isApplied: false, restMs };
   });
 }
 

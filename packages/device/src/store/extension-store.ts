@@ -2,17 +2,29 @@ import { type Queryable, toBytes, toTime } from "@farebox/kit/column-values";
 import type { RowDataPacket } from "mysql2/promise";
 
 /** A request for more time on an allocation. */
-export type Extension = { readonly addedMs: number; readonly isApplied: boolean };
+export type Extension = {
+  readonly addedMs: number;
+  /** What was left of the term with it, when it was first asked: Billing is asked alike ever after. */
+  readonly restMs: number;
+  readonly isApplied: boolean;
+};
 
 export async function readExtension(
   db: Queryable,
   of: { readonly allocationId: string; readonly requestId: string },
 ): Promise<Extension | undefined> {
   const [rows] = await db.query<ExtensionRow[]>(
-    "SELECT added_ms, is_applied FROM extension WHERE allocation_id = ? AND request_id = ?",
+    "SELECT added_ms, rest_ms, is_applied FROM extension WHERE allocation_id = ? AND request_id = ?",
     [toBytes(of.allocationId), of.requestId],
   );
-  return rows[0] && { addedMs: Number(rows[0].added_ms), isApplied: rows[0].is_applied === 1 };
+  const [row] = rows;
+  return (
+    row && {
+      addedMs: Number(row.added_ms),
+      restMs: Number(row.rest_ms),
+      isApplied: row.is_applied === 1,
+    }
+  );
 }
 
 export async function addExtension(
@@ -21,6 +33,7 @@ export async function addExtension(
     readonly allocationId: string;
     readonly requestId: string;
     readonly addedMs: number;
+    readonly restMs: number;
     readonly nowMs: number;
   },
 ): Promise<void> {
@@ -29,6 +42,7 @@ export async function addExtension(
       allocation_id: toBytes(of.allocationId),
       request_id: of.requestId,
       added_ms: of.addedMs,
+      rest_ms: of.restMs,
       create_time: toTime(of.nowMs),
     },
   ]);
@@ -55,4 +69,8 @@ export async function dropExtension(
   );
 }
 
-type ExtensionRow = RowDataPacket & { readonly added_ms: bigint; readonly is_applied: number };
+type ExtensionRow = RowDataPacket & {
+  readonly added_ms: bigint;
+  readonly rest_ms: bigint;
+  readonly is_applied: number;
+};
