@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { billingVariables } from "@farebox/billing/config";
 import { deviceVariables } from "@farebox/device/config";
+import { wardenVariables } from "@farebox/device/warden";
 import { gatewayVariables } from "@farebox/gateway/config";
 import { renderEnvExample } from "@farebox/kit/env";
 import { paymentVariables } from "@farebox/payment/config";
@@ -16,6 +17,7 @@ export function envExample(): string {
     Billing: billingVariables,
     Payment: paymentVariables,
     Device: deviceVariables,
+    Warden: wardenVariables,
     Gateway: gatewayVariables,
   };
   return `# Every environment variable, by process. Made by \`npm run gen\`: do not edit.\n\n${renderEnvExample(tables)}`;

@@ -3,6 +3,8 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { after, before, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { readWardenConfig, startWarden } from "@farebox/device/warden";
+import { createLogger } from "@farebox/kit/logger";
 import { type Allocation, EndReason } from "@farebox/proto/farebox/device/v1/allocation";
 import { busyboxImage } from "../src/engines/busybox-image.ts";
 import { engineRequest } from "../src/engines/engine-request.ts";
@@ -57,14 +59,19 @@ const idle = "while true; do sleep 1; done";
 
 type Sight = {
   readonly Id: string;
-  readonly State: { readonly Pid: number };
+  readonly State: { readonly Pid: number; readonly Running: boolean };
   readonly NetworkSettings: { readonly IPAddress: string };
 };
 
 /** What the engine itself says of an allocation's container. */
-async function sightOf(allocation: Allocation, at = 0): Promise<Sight> {
+async function sightOf({ id }: Allocation, at = 0): Promise<Sight> {
   const socketPath = engines[at]?.socketPath ?? "";
-  const path = `/containers/${allocation.containerName}/json`;
+  const filters = encodeURIComponent(
+    JSON.stringify({ label: [`farebox.allocation=${id.slice(4)}`] }),
+  );
+  const list = { method: "GET", path: `/containers/json?all=1&filters=${filters}` };
+  const [found]: { Id: string }[] = JSON.parse(String(await engineRequest(socketPath, list)));
+  const path = `/containers/${found?.Id}/json`;
   return JSON.parse(String(await engineRequest(socketPath, { method: "GET", path })));
 }
 
@@ -233,6 +240,33 @@ it("dockerd is killed under running devices: they end where they were last seen,
     allocate(under, accountId, { ...shell(idle), nodeLabels: { at: "0" } }),
   );
   await under.devices.releaseDevice({ allocationId: next.id });
+});
+
+it("a node stops a container whose term is over by itself, with Device away; extensions count", {
+  skip,
+}, async () => {
+  const { accountId } = await newOwner(under, 1);
+  const place = { ...shell(idle), nodeLabels: { at: "1" } };
+  const short = await allocate(under, accountId, { ...place, duration: durationFromMs(3_000) });
+  const long = await allocate(under, accountId, { ...place, duration: durationFromMs(3_000) });
+  await under.devices.extendAllocation({
+    ...{ requestId: "longer", allocationId: long.id, duration: durationFromMs(60_000) },
+  });
+  await under.stopDevice();
+  const log = createLogger({ name: "warden", level: "silent" });
+  const env = { WARDEN_ENGINE_URL: engines[1]?.url, WARDEN_SLACK: "0s", WARDEN_PERIOD: "100ms" };
+  {
+    await using _warden = await startWarden(readWardenConfig(env), log);
+    await awaitCondition("the short one stopped", async () => {
+      const { State } = await sightOf(short, 1);
+      return State.Running === false;
+    });
+    assert.equal((await sightOf(long, 1)).State.Running, true);
+  }
+  await under.startDevice();
+  const ended = await awaitState(under, short.id, "RELEASED");
+  assert.ok(ended.durationSeconds <= 3n);
+  await under.devices.releaseDevice({ allocationId: long.id });
 });
 
 it("a term that is over ends the device on a real engine, too", { skip }, async () => {

@@ -23,11 +23,13 @@ export type FaultStack = AsyncDisposable & {
 };
 
 /** What a fault stack is given beyond what every one has. */
-export type FaultPlan = Pick<StackPlan, "gateways" | "billings" | "payments"> & {
+export type FaultPlan = Pick<StackPlan, "gateways" | "billings" | "payments" | "hasDevice"> & {
   /** Added to the environment of every billing, and of the gateway of this name in this home. */
   readonly billing?: Readonly<Record<string, string>>;
   /** Added to the environment of Payment. */
   readonly payment?: Readonly<Record<string, string>>;
+  /** Added to the environment of Device. */
+  readonly device?: Readonly<Record<string, string>>;
   readonly gateway?: (name: string, home: string) => Readonly<Record<string, string>>;
 };
 
@@ -59,6 +61,7 @@ export async function openFaultStack(plan: FaultPlan): Promise<FaultStack> {
         gateways: plan.gateways ?? 1,
         billings: plan.billings ?? 1,
         payments: plan.payments ?? "off",
+        hasDevice: plan.hasDevice ?? false,
         hasRandomPorts: true,
         upstreamUrl,
         env: (name) => {
@@ -66,6 +69,7 @@ export async function openFaultStack(plan: FaultPlan): Promise<FaultStack> {
             return { ...shortBilling, ...files.billing, ...plan.billing };
           if (name.startsWith("gateway"))
             return { ...files.gateway, ...plan.gateway?.(name, home) };
+          if (name === "device") return { ...plan.device };
           return name === "payment" ? { ...plan.payment } : {};
         },
       },

@@ -122,8 +122,9 @@ async function inspect(docker: Docker, containerId: string) {
   };
 }
 
-async function list(docker: Docker, installation: string) {
-  const filters = { label: [`farebox.installation=${installation}`] };
+async function list(docker: Docker, installation: string | undefined) {
+  const ofOne = installation === undefined ? "" : `=${installation}`;
+  const filters = { label: [`farebox.installation${ofOne}`] };
   const found = await docker.listContainers({ all: true, filters });
   return found.map(({ Id, Names, State, Labels }) => ({
     containerId: Id,

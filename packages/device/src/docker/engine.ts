@@ -12,8 +12,8 @@ export type Engine = Disposable & {
   run(spec: ContainerSpec): Promise<{ readonly containerId: string }>;
   /** Undefined when there is no such container. */
   inspect(containerId: string): Promise<ContainerSight | undefined>;
-  /** Every container of an installation, running or not. */
-  list(installation: string): Promise<readonly ListedContainer[]>;
+  /** Every container of an installation, running or not; without one, of any. */
+  list(installation?: string): Promise<readonly ListedContainer[]>;
   /** One sample now; undefined when the answer says nothing. May take a second. */
   sample(containerId: string): Promise<Sample | undefined>;
   /** Follows a container's samples until it is disposed of, or ends by itself. */

@@ -23,7 +23,6 @@ import type { DeviceDeps } from "./device-deps.ts";
 import type { ReportPolicy } from "./report-policy.ts";
 
 const batchMax = 200;
-const claimMs = 60_000;
 const backOffMs = { first: 1_000, most: 60_000 };
 
 type RelayDeps = DeviceDeps & { readonly policy: ReportPolicy };
@@ -38,7 +37,7 @@ export async function relayUsage(deps: RelayDeps, signal: AbortSignal): Promise<
   while (!signal.aborted && deps.policy.isClosed()) {
     const nowMs = deps.clock.nowMs();
     const windows = await claimDueWindows(deps.pool, {
-      ...{ nowMs, untilMs: nowMs + claimMs, limit: batchMax },
+      ...{ nowMs, untilMs: nowMs + 2 * deps.policy.runMsMax, limit: batchMax },
     });
     const reports = windows.filter(({ kind }) => kind === "REPORT");
     if (reports.length > 0) await sendReports(deps, reports);

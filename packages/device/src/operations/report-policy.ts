@@ -13,9 +13,13 @@ import { isRefusal } from "./billing-answers.ts";
 /** How calls to Billing by the outbox are made: each with a deadline, repeated at once a few times, and not at all while it is away. */
 export type ReportPolicy = {
   run<T>(call: (options: CallOptions) => Promise<T>): Promise<T>;
+  /** How long one call may take, with all that it is repeated: whoever claimed longer ago has died. */
+  readonly runMsMax: number;
   /** False while nothing would be sent. */
   isClosed(): boolean;
 };
+
+const backOffMsMax = 2_000;
 
 /**
  * A call that is not answered is repeated with back-off; so many in a row open the circuit for a while, then one is let
@@ -34,12 +38,13 @@ export function createReportPolicy(of: {
   });
   const again = retry(unanswered, {
     maxAttempts: of.retriesMax,
-    backoff: new ExponentialBackoff({ initialDelay: 100, maxDelay: 2_000 }),
+    backoff: new ExponentialBackoff({ initialDelay: 100, maxDelay: backOffMsMax }),
   });
   const policy = wrap(again, breaker);
   const openedFor = createOpenTimer(breaker.onBreak, of.breakerOpenMs);
   return {
     run: (call) => policy.execute(() => call({ deadlineMs: of.timeoutMs })),
+    runMsMax: (of.retriesMax + 1) * (of.timeoutMs + backOffMsMax),
     isClosed: () => breaker.state !== CircuitState.Open || openedFor.isOver(),
   };
 }

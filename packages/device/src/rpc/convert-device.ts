@@ -18,6 +18,7 @@ import {
 } from "@farebox/proto/farebox/device/v1/device_service";
 import { type NodeSchema, NodeState } from "@farebox/proto/farebox/device/v1/node";
 import { type Allocation, allocationStates } from "../domain/allocation.ts";
+import { containerName } from "../domain/container-name.ts";
 import { type DeviceAsk, type Strategy, strategies } from "../domain/device-ask.ts";
 import { nodeState } from "../domain/device-node.ts";
 import type { AllocateInput } from "../operations/allocate-device.ts";
@@ -104,7 +105,7 @@ export function toProtoAllocation(
     endReason: EndReason[allocation.endReason ?? "UNSPECIFIED"],
     endNote: allocation.endNote,
     nodeId: nodeId === "" ? "" : `nod_${nodeId}`,
-    containerName: containerId === "" ? "" : containerId.slice(0, 12),
+    containerName: containerId === "" ? "" : containerName(id, leaseEndMs ?? 0),
     image: ask.image,
     cpuCores: ask.resources.cpuMillis / 1000,
     memoryMb: BigInt(ask.resources.memoryMb),
