@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { after, before, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
@@ -8,6 +8,7 @@ import { createLogger } from "@farebox/kit/logger";
 import { type Allocation, EndReason } from "@farebox/proto/farebox/device/v1/allocation";
 import { busyboxImage } from "../src/engines/busybox-image.ts";
 import { engineRequest } from "../src/engines/engine-request.ts";
+import { kernelCpuNanos } from "../src/engines/kernel-cpu.ts";
 import {
   openPrivateEngine,
   type PrivateEngine,
@@ -75,14 +76,7 @@ async function sightOf({ id }: Allocation, at = 0): Promise<Sight> {
   return JSON.parse(String(await engineRequest(socketPath, { method: "GET", path })));
 }
 
-/** The kernel's own count of a container's time of cores, in nanoseconds. */
-function kernelCpu({ Id }: Sight): number {
-  const v1 = `/sys/fs/cgroup/cpuacct/docker/${Id}/cpuacct.usage`;
-  if (existsSync(v1)) return Number(readFileSync(v1, "utf8"));
-  const [v2] = globSync(`/sys/fs/cgroup/**/*${Id}*/cpu.stat`);
-  if (v2 === undefined) throw new Error("the kernel counts this container nowhere");
-  return 1000 * Number(/usage_usec (\d+)/.exec(readFileSync(v2, "utf8"))?.[1]);
-}
+const kernelCpu = ({ Id }: Sight) => kernelCpuNanos(Id);
 
 /** The kernel's own count of what a container has sent. */
 function kernelSent({ State }: Sight): number {

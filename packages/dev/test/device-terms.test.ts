@@ -248,12 +248,12 @@ it("nobody sees, extends or ends another account's device, however the request s
   await assert.rejects(devices.reserveDevice({ device: wishOf(accountId), bookTime }), noAccount);
   assert.deepEqual((await devices.listAllocations({})).allocations, []);
   for (const call of [
-    devices.listNodes({}),
-    devices.registerNode({ displayName: "x", engineUrl: "unix:///x" }),
-    devices.listUsageWindows({}),
-    devices.reconcileAllocations({}),
+    () => devices.listNodes({}),
+    () => devices.registerNode({ displayName: "x", engineUrl: "unix:///x" }),
+    () => devices.listUsageWindows({}),
+    () => devices.reconcileAllocations({}),
   ]) {
-    await assert.rejects(call, isReason("PERMISSION_DENIED"));
+    await assert.rejects(call(), isReason("PERMISSION_DENIED"));
   }
   const { allocation } = await under.asKey(owner.key).releaseDevice({ allocationId });
   assert.equal(allocation?.state, AllocationState.RELEASED);

@@ -27,7 +27,7 @@ export type BenchOptions = {
 export type PartName = (typeof partNames)[number];
 
 /** All parts, in the order they run. */
-export const partNames = ["billing", "gateway", "spread10k"] as const;
+export const partNames = ["billing", "gateway", "spread10k", "devices"] as const;
 
 /** What is measured when nothing else is said: the figures that releases are compared by. */
 export const benchDefaults: BenchOptions = {

@@ -6,6 +6,7 @@ import type { BenchRow } from "./bench-row.ts";
 import { billingPart } from "./billing/billing-part.ts";
 import { spreadPart } from "./billing/spread-part.ts";
 import { UsageTally } from "./conserve/usage-tally.ts";
+import { devicesPart } from "./devices/devices-part.ts";
 import { gatewayPart } from "./gateway/gateway-part.ts";
 import { type InstallationRequest, openInstallation } from "./installation.ts";
 import { describeMachine } from "./machine.ts";
@@ -27,6 +28,7 @@ const parts: Readonly<Record<PartName, Part>> = {
   billing: billingPart,
   gateway: gatewayPart,
   spread10k: spreadPart,
+  devices: devicesPart,
 };
 
 /**
