@@ -62,12 +62,9 @@ function isLate(
   return nowMs - placedMs > patienceMs;
 }
 
-/** Holds the money of an allocation that has none yet. The question is noted before it is asked. */
+/** Holds the money of an allocation that has none yet. That it is asked for was noted when it got its place. */
 async function secureMoney(deps: DeviceDeps, placed: Allocation): Promise<Allocation> {
   if (placed.holdState === "HELD" || placed.holdState === "UNSECURED") return placed;
-  if (placed.holdState === "NONE") {
-    await changeAllocation(deps.pool, placed.id, { holdState: "ASKED" });
-  }
   const answer = await askFirstHold(deps, placed);
   if (answer === "unsecured") return noteHold(deps, placed.id, { holdState: "UNSECURED" });
   if (answer.kind === "denied") {

@@ -136,7 +136,8 @@ async function placeOrQueue(
     await insertAllocation(tx, booked, undefined);
     return booked;
   }
-  const placed: Allocation = { ...allocation, nodeId, leaseEndMs: endMs };
+  // Billing is asked next: that is noted here already.
+  const placed: Allocation = { ...allocation, nodeId, leaseEndMs: endMs, holdState: "ASKED" };
   await insertAllocation(tx, placed, createMs + deps.terms.startPatienceMs);
   return placed;
 }

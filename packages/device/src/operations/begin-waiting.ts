@@ -46,7 +46,10 @@ async function placeNow(deps: DeviceDeps, id: string): Promise<boolean> {
     const endMs = startMs + locked.termMs;
     const nodeId = await nodeFor(deps, tx, locked, { startMs, endMs });
     if (nodeId === undefined) return false;
-    await changeAllocation(tx, id, { state: "PLACED", nodeId, leaseEndMs: endMs, dueMs: startMs });
+    await changeAllocation(tx, id, {
+      ...{ nodeId, leaseEndMs: endMs, dueMs: startMs },
+      ...{ state: "PLACED", holdState: "ASKED" },
+    });
     return true;
   });
 }
