@@ -34,7 +34,8 @@ const statements = [
     collector_id ${ascii("VARCHAR(64)")} NOT NULL DEFAULT '',
     collector_until DATETIME(3) NULL,
     create_time DATETIME(3) NOT NULL,
-    UNIQUE KEY node_name (display_name)
+    UNIQUE KEY node_name (display_name),
+    UNIQUE KEY node_engine (engine_url)
   ) ${table}`,
   // due_time: when something is next to be done for it; NULL when nothing is, or when another job looks after its state.
   `CREATE TABLE allocation (
@@ -53,6 +54,7 @@ const statements = [
     storage_mb INT NOT NULL,
     priority INT NOT NULL,
     book_time DATETIME(3) NULL,
+    place_time DATETIME(3) NULL,
     queue_until DATETIME(3) NULL,
     start_time DATETIME(3) NULL,
     lease_end_time DATETIME(3) NULL,

@@ -129,7 +129,7 @@ export type ReportDecision =
 
 /**
  * What becomes of a report: each period of an allocation is charged once. REPEAT answers the charge before, whatever the
- * request id; `sha256` is of all that the report says, its request id apart.
+ * request id; `sha256` is of all that the report says, its request id and lease apart.
  */
 export function decideReport(
   report: Pick<DeviceReport, "accountId" | "requestId"> & { readonly sha256: string },

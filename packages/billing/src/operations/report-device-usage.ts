@@ -203,14 +203,13 @@ function chargeFacts({ leaseId: _, ...facts }: DeviceReport): Omit<DeviceReport,
   return facts;
 }
 
-/** Of all that the report says, its request id apart. */
+/** Of all that is charged. Not of the request id, nor of the lease: where the money comes from may change between two tries. */
 function sha256Of(report: DeviceReport): string {
   return contentSha256([
     report.accountId,
     report.userId,
     report.deviceId,
     report.allocationId,
-    report.leaseId,
     report.periodStartMs,
     report.periodEndMs,
     ...report.quantities.map((it) => [it.dimension, it.counted, it.quality]),

@@ -52,6 +52,8 @@ export type Allocation = {
   /** Empty until a container was made. */
   readonly containerId: string;
   readonly bookMs: number | undefined;
+  /** When it got its place, to start at once. */
+  readonly placedMs: number | undefined;
   /** Until when it waits for room. */
   readonly queueUntilMs: number | undefined;
   readonly startMs: number | undefined;

@@ -27,8 +27,10 @@ describe("of those who wait", () => {
     );
   }
 
-  it("nobody is let past who has waited ten minutes", () => {
+  it("nobody is let past one who has waited ten minutes, for an hour", () => {
     assert.equal(holdsUpOthers(waiting("a", 0, 9.99), nowMs), false);
     assert.equal(holdsUpOthers(waiting("a", 0, 10), nowMs), true);
+    assert.equal(holdsUpOthers(waiting("a", 0, 69.99), nowMs), true);
+    assert.equal(holdsUpOthers(waiting("a", 0, 70), nowMs), false);
   });
 });

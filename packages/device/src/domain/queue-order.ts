@@ -8,6 +8,8 @@ export type Waiting = {
 const minuteMs = 60_000;
 /** After this long nobody is let past, so that a large device is not starved by small ones. */
 const patienceMs = 10 * minuteMs;
+/** And for so long: one that finds no room then lets others past again. */
+const holdUpMs = 60 * minuteMs;
 
 /** Who goes first: the highest priority, where every minute of waiting counts as one; of equals, who came first. */
 export function queueOrder<T extends Waiting>(waiting: readonly T[], nowMs: number): readonly T[] {
@@ -19,5 +21,6 @@ export function queueOrder<T extends Waiting>(waiting: readonly T[], nowMs: numb
 
 /** Whether those behind somebody who finds no room must wait with it. */
 export function holdsUpOthers({ sinceMs }: Waiting, nowMs: number): boolean {
-  return nowMs - sinceMs >= patienceMs;
+  const waitedMs = nowMs - sinceMs;
+  return waitedMs >= patienceMs && waitedMs < patienceMs + holdUpMs;
 }

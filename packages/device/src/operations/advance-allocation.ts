@@ -26,6 +26,8 @@ export async function advanceAllocation(
   const allocation = await readAllocation(deps.pool, id);
   if (allocation === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
   switch (allocation.state) {
+    case "QUEUED":
+      return expireQueued(deps, allocation);
     case "PLACED":
       return advancePlaced(deps, allocation, by);
     case "RUNNING":
@@ -37,29 +39,28 @@ export async function advanceAllocation(
   }
 }
 
+async function expireQueued(deps: DeviceDeps, queued: Allocation): Promise<Allocation> {
+  if (deps.clock.nowMs() < (queued.queueUntilMs ?? 0)) return queued;
+  return cancelAllocation(deps, queued.id, "QUEUE_EXPIRED", "no room came in time", "QUEUED");
+}
+
 async function advancePlaced(
   deps: DeviceDeps,
   placed: Allocation,
   by: "caller" | "janitor",
 ): Promise<Allocation> {
   const { clock, terms } = deps;
-  if (isLate(placed, clock.nowMs(), terms.startPatienceMs)) {
+  const { placedMs = placed.createMs } = placed;
+  if (clock.nowMs() - placedMs > terms.startPatienceMs) {
     return cancelAllocation(deps, placed.id, "START_FAILED", "it took too long");
+  }
+  if (clock.nowMs() >= (placed.leaseEndMs ?? Infinity)) {
+    return cancelAllocation(deps, placed.id, "START_FAILED", "its time has passed");
   }
   const hasWaited = placed.queueUntilMs !== undefined || placed.bookMs !== undefined;
   if (by === "janitor" && !hasWaited) return placed;
   const held = await secureMoney(deps, placed);
   return held.state === "PLACED" ? startContainer(deps, held) : held;
-}
-
-/** Whether a device has been about to start for too long. A booking's time counts from when it was to begin. */
-function isLate(
-  { createMs, leaseEndMs, termMs }: Allocation,
-  nowMs: number,
-  patienceMs: number,
-): boolean {
-  const placedMs = leaseEndMs === undefined ? createMs : leaseEndMs - termMs;
-  return nowMs - placedMs > patienceMs;
 }
 
 /** Holds the money of an allocation that has none yet. That it is asked for was noted when it got its place. */

@@ -99,7 +99,7 @@ function newAllocation(
     ask,
     state: "PLACED",
     ...{ endReason: undefined, endNote: "", nodeId: "", containerId: "" },
-    bookMs: input.bookMs,
+    ...{ bookMs: input.bookMs, placedMs: undefined },
     queueUntilMs: queueForMs === undefined ? undefined : nowMs + queueForMs,
     ...{ startMs: undefined, leaseEndMs: undefined, seenMs: undefined, endMs: undefined },
     termMs: ask.termMs,
@@ -137,7 +137,10 @@ async function placeOrQueue(
     return booked;
   }
   // Billing is asked next: that is noted here already.
-  const placed: Allocation = { ...allocation, nodeId, leaseEndMs: endMs, holdState: "ASKED" };
+  const placed: Allocation = {
+    ...{ ...allocation, nodeId, placedMs: createMs, leaseEndMs: endMs },
+    holdState: "ASKED",
+  };
   await insertAllocation(tx, placed, createMs + deps.terms.startPatienceMs);
   return placed;
 }
@@ -154,7 +157,7 @@ async function queue(
   }
   const queued: Allocation = { ...allocation, state: "QUEUED" };
   await requireBalance(deps, queued);
-  await insertAllocation(tx, queued, undefined);
+  await insertAllocation(tx, queued, queued.queueUntilMs);
   return queued;
 }
 

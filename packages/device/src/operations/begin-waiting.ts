@@ -3,11 +3,10 @@ import type { Allocation } from "../domain/allocation.ts";
 import { holdsUpOthers, queueOrder } from "../domain/queue-order.ts";
 import { changeAllocation, lockAllocation, readWaiting } from "../store/allocation-store.ts";
 import { advanceAllocation } from "./advance-allocation.ts";
-import { cancelAllocation } from "./cancel-allocation.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 import { placeDevice } from "./place-device.ts";
 
-const turnsMax = 200;
+const turnsMax = 1_000;
 
 /**
  * Begins what has waited: bookings whose time has come, then whoever waits for room, in their order. Who finds no room lets others
@@ -28,10 +27,8 @@ export async function beginWaiting(deps: DeviceDeps, signal: AbortSignal): Promi
   );
   for (const waiting of order) {
     if (signal.aborted) return;
-    if ((waiting.queueUntilMs ?? 0) <= nowMs) {
-      await cancelAllocation(deps, waiting.id, "QUEUE_EXPIRED", "no room came in time");
-      continue;
-    }
+    // The janitor tells them that they have waited in vain.
+    if ((waiting.queueUntilMs ?? 0) <= nowMs) continue;
     if (await placeNow(deps, waiting.id)) start(deps, waiting.id);
     else if (holdsUpOthers(waiting, nowMs)) return;
   }
@@ -43,11 +40,12 @@ async function placeNow(deps: DeviceDeps, id: string): Promise<boolean> {
     const locked = await lockAllocation(tx, id);
     if (locked?.state !== "QUEUED" && locked?.state !== "BOOKED") return false;
     const startMs = deps.clock.nowMs();
-    const endMs = startMs + locked.termMs;
+    // A booking that begins late ends as booked: what comes after it may be somebody else's.
+    const endMs = (locked.bookMs ?? startMs) + locked.termMs;
     const nodeId = await nodeFor(deps, tx, locked, { startMs, endMs });
     if (nodeId === undefined) return false;
     await changeAllocation(tx, id, {
-      ...{ nodeId, leaseEndMs: endMs, dueMs: startMs },
+      ...{ nodeId, placedMs: startMs, leaseEndMs: endMs, dueMs: startMs },
       ...{ state: "PLACED", holdState: "ASKED" },
     });
     return true;

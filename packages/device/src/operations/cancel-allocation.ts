@@ -1,6 +1,11 @@
 import { AppError } from "@farebox/kit/app-error";
 import { inTransaction } from "@farebox/kit/mysql";
-import { type Allocation, type EndReason, mayBecome } from "../domain/allocation.ts";
+import {
+  type Allocation,
+  type AllocationState,
+  type EndReason,
+  mayBecome,
+} from "../domain/allocation.ts";
 import { changeAllocation, lockAllocation } from "../store/allocation-store.ts";
 import { addWindow } from "../store/window-store.ts";
 import type { DeviceDeps } from "./device-deps.ts";
@@ -15,6 +20,8 @@ export async function cancelAllocation(
   id: string,
   reason: EndReason,
   note: string,
+  /** Only when it is in this state; in any by default. */
+  from?: AllocationState,
 ): Promise<Allocation> {
   const nowMs = deps.clock.nowMs();
   let isMoved = false;
@@ -23,6 +30,7 @@ export async function cancelAllocation(
     const locked = await lockAllocation(tx, id);
     if (locked === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
     if (!mayBecome(locked.state, "CANCELLED")) return locked;
+    if (from !== undefined && locked.state !== from) return locked;
     const change = {
       state: "CANCELLED",
       endReason: reason,

@@ -164,9 +164,22 @@ function forgetEnded(watched: Map<string, Watched>, running: readonly Allocation
   }
 }
 
+function wants(allocation: Allocation, containerId: string): boolean {
+  switch (allocation.state) {
+    case "PLACED":
+      return true;
+    case "RUNNING":
+    case "RELEASING":
+      return allocation.containerId === containerId;
+    default:
+      return false;
+  }
+}
+
 /**
  * Removes containers of this installation that no allocation wants: of an allocation that has ended, perhaps while the node was
- * away; or a second one of an allocation. One that is about to start or to end is wanted.
+ * away; or a second one of an allocation. One that is about to start or to end is wanted. Whose node it is does not matter: two
+ * nodes may be one engine.
  */
 async function removeOrphans(
   deps: CollectDeps,
@@ -180,10 +193,7 @@ async function removeOrphans(
     if (allocationId === undefined || runningIds.has(allocationId)) continue;
     if (!/^[0-9a-f]{32}$/.test(allocationId)) continue;
     const allocation = await readAllocation(deps.pool, allocationId);
-    const isWanted =
-      allocation?.nodeId === node.id &&
-      ["PLACED", "RUNNING", "RELEASING"].includes(allocation.state);
-    if (isWanted) continue;
+    if (allocation !== undefined && wants(allocation, containerId)) continue;
     await engine.remove(containerId);
     deps.events.orphanRemoved(node.id, name);
   }

@@ -52,10 +52,12 @@ async function collectFrom(
 ): Promise<void> {
   const watched = new Map<string, Watched>();
   const { clock, terms } = deps;
+  // While nobody looked nobody knows whether the node was silent.
+  const sinceMs = clock.nowMs();
   try {
     while (!signal.aborted) {
       const startMs = clock.monotonicMs();
-      if (!(await lookOnce(deps, nodeId, claimOne, watched))) return;
+      if (!(await lookOnce(deps, { nodeId, sinceMs, claimOne, watched }))) return;
       const restMs = terms.tickMs - (clock.monotonicMs() - startMs);
       await clock.sleep(Math.max(restMs, terms.tickMs / 10), signal).catch(() => undefined);
     }
@@ -67,10 +69,14 @@ async function collectFrom(
 /** False when the node is another's now. A database that does not answer is no reason to give it up. */
 async function lookOnce(
   deps: CollectDeps,
-  nodeId: string,
-  claimOne: (id: string) => Promise<boolean>,
-  watched: Map<string, Watched>,
+  of: {
+    readonly nodeId: string;
+    readonly sinceMs: number;
+    readonly claimOne: (id: string) => Promise<boolean>;
+    readonly watched: Map<string, Watched>;
+  },
 ): Promise<boolean> {
+  const { nodeId, sinceMs, claimOne, watched } = of;
   let node: DeviceNode | undefined;
   try {
     if (!(await claimOne(nodeId))) return false;
@@ -80,15 +86,16 @@ async function lookOnce(
     await collectNode(deps, node, watched);
   } catch (error) {
     deps.events.nodeSilent(node ?? { id: nodeId, displayName: "" }, error);
-    if (error instanceof EngineError && node !== undefined) await endIfLost(deps, node);
+    if (error instanceof EngineError && node !== undefined) await endIfLost(deps, node, sinceMs);
   }
   return true;
 }
 
 /** Ends the devices of a node that has been silent for too long, as they were last seen. */
-async function endIfLost(deps: CollectDeps, node: DeviceNode): Promise<void> {
+async function endIfLost(deps: CollectDeps, node: DeviceNode, sinceMs: number): Promise<void> {
   const nowMs = deps.clock.nowMs();
-  if (nowMs - (node.heartbeatMs ?? node.createMs) < deps.terms.lostAfterMs) return;
+  const heardMs = Math.max(node.heartbeatMs ?? 0, sinceMs);
+  if (nowMs - heardMs < deps.terms.lostAfterMs) return;
   try {
     for (const { id } of await readRunning(deps.pool, node.id)) {
       await releaseAllocation(deps, id, "NODE_LOST", `${node.displayName} did not answer`);

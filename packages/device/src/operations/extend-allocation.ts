@@ -17,6 +17,7 @@ import {
   readExtension,
 } from "../store/extension-store.ts";
 import { lockNode, readNode } from "../store/node-store.ts";
+import { billingUnavailable } from "./billing-answers.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 import { holdMoney } from "./hold-money.ts";
 import { nextDue } from "./next-due.ts";
@@ -79,6 +80,8 @@ async function noteRequest(
     }
     if (known?.isApplied) return { allocation, ...known };
     requireRunning(allocation, nowMs);
+    // Given without a hold while Billing was away: there is no lease to add to yet.
+    if (allocation.leaseId === "") throw billingUnavailable(undefined);
     const { leaseEndMs = nowMs } = allocation;
     const restMs = known?.restMs ?? leaseEndMs + input.addedMs - nowMs;
     if (restMs > restMsMax) {

@@ -8,7 +8,12 @@ import type { DeviceNode } from "../domain/device-node.ts";
 import { sumEpochs } from "../domain/epoch.ts";
 import { owedUsage } from "../domain/owed-usage.ts";
 import { noResources, peakPromised, type Resources } from "../domain/resources.ts";
-import { listAllocations, readAllocation, readCommitments } from "../store/allocation-store.ts";
+import {
+  listAllocations,
+  readAllocation,
+  readByRequest,
+  readCommitments,
+} from "../store/allocation-store.ts";
 import { readEpochs } from "../store/epoch-store.ts";
 import { listNodes } from "../store/node-store.ts";
 import {
@@ -32,6 +37,14 @@ export async function getAllocation(
   const isTheirs = of.accountId === "" || allocation?.accountId === of.accountId;
   if (allocation === undefined || !isTheirs) throw new AppError("ALLOCATION_NOT_FOUND");
   return allocation;
+}
+
+/** Reads what was made by a request, if anything was. */
+export function findByRequest(
+  pool: DeviceDeps["pool"],
+  of: { readonly accountId: string; readonly requestId: string },
+): Promise<Allocation | undefined> {
+  return readByRequest(pool, of);
 }
 
 /** Reads a page of allocations, newest first. Errors: PAGE_TOKEN_INVALID. */

@@ -7,6 +7,7 @@ export function refusalOf({
   endReason,
   endNote,
 }: Pick<Allocation, "state" | "endReason" | "endNote">): AppError | undefined {
+  if (endReason === "ROLLED_BACK") return new AppError("NO_CAPACITY", "Another one was refused.");
   if (state !== "CANCELLED") return undefined;
   switch (endReason) {
     case "NO_MONEY":
@@ -16,7 +17,6 @@ export function refusalOf({
     case "START_FAILED":
       return new AppError("DEVICE_START_FAILED", undefined, { metadata: { why: endNote } });
     case "QUEUE_EXPIRED":
-    case "ROLLED_BACK":
       return new AppError("NO_CAPACITY");
     default:
       return undefined;

@@ -1,12 +1,16 @@
-import { AppError } from "@farebox/kit/app-error";
+import { AppError, fieldError } from "@farebox/kit/app-error";
 import { newUuid } from "@farebox/kit/ids";
+import { inTransaction } from "@farebox/kit/mysql";
 import { EngineError } from "../docker/engine.ts";
 import type { DeviceNode } from "../domain/device-node.ts";
 import type { Resources } from "../domain/resources.ts";
 import { readNode, saveNode, setDraining } from "../store/node-store.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 
-/** Adds a node, or changes the one of that name, after its engine has answered and was probed. Errors: NODE_UNREACHABLE. */
+/**
+ * Adds a node, or changes the one of that name, after its engine has answered and was probed. Errors: NODE_UNREACHABLE,
+ * INVALID_ARGUMENT for another node's engine.
+ */
 export async function registerNode(
   deps: DeviceDeps,
   input: {
@@ -40,8 +44,9 @@ export async function registerNode(
       engineVersion: found.version,
       ...{ heartbeatMs: nowMs, createMs: nowMs },
     };
-    const id = await saveNode(deps.pool, node);
-    return (await readNode(deps.pool, id)) ?? node;
+    const saved = await inTransaction(deps.pool, (tx) => saveNode(tx, node));
+    if (saved === undefined) throw fieldError("engine_url", "is another node's");
+    return saved;
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw new AppError("NODE_UNREACHABLE", undefined, {

@@ -38,8 +38,11 @@ export async function releaseAllocation(
       return finishRelease(deps, allocation);
     case "QUEUED":
     case "BOOKED":
-    case "PLACED":
-      return cancelAllocation(deps, id, reason, note);
+    case "PLACED": {
+      const cancelled = await cancelAllocation(deps, id, reason, note);
+      // It started in between: states move forward only, so that this happens once.
+      return cancelled.state === "RUNNING" ? releaseAllocation(deps, id, reason, note) : cancelled;
+    }
     default:
       return allocation;
   }

@@ -10,6 +10,7 @@ import { allocateDevice } from "../operations/allocate-device.ts";
 import { batchAllocate, eachOf, type ItemResult } from "../operations/batch-devices.ts";
 import { extendAllocation } from "../operations/extend-allocation.ts";
 import {
+  findByRequest,
   getAllocation,
   pageOfAllocations,
   type ReadDeps,
@@ -45,6 +46,9 @@ function oneByOne(deps: DeviceServiceDeps) {
       if (device.queueFor !== undefined) throw fieldError("device.queue_for", "must be unset");
       const bookMs = timestampMs(bookTime);
       const aheadMs = bookMs - deps.clock.nowMs();
+      if (aheadMs < 0 && !(await isKnown(deps, device))) {
+        throw fieldError("book_time", "must not have passed");
+      }
       if (aheadMs > bookMsMax) throw fieldError("book_time", "must be within 30 days");
       const input = fromAllocate(device, { networkMb, field: "device." });
       // The same id must not book another time.
@@ -127,6 +131,14 @@ async function release(
   const id = fromId("alc", of.allocationId, "allocation_id");
   await getAllocation(deps, { id, accountId: of.accountId });
   return releaseAllocation(deps, id, "RELEASED");
+}
+
+/** A repetition may come after the time that it is for. */
+async function isKnown(
+  { pool }: DeviceServiceDeps,
+  of: { readonly accountId: string; readonly requestId: string },
+): Promise<boolean> {
+  return (await findByRequest(pool, of)) !== undefined;
 }
 
 /** What the transport does for a request, for those within one. Errors: ACCOUNT_NOT_FOUND. */

@@ -8,6 +8,7 @@ import { priceModes } from "../domain/owed-usage.ts";
 /** Reads every column as `toAllocation` wants it. */
 export const selectAllocation = `SELECT LOWER(HEX(id)) AS id_hex, account_id, request_id, content_sha256, ask, state, end_reason, end_note,
     LOWER(HEX(node_id)) AS node_hex, container_id, CAST(book_time AS CHAR) AS book_text, CAST(queue_until AS CHAR) AS queue_text,
+    CAST(place_time AS CHAR) AS place_text,
     CAST(start_time AS CHAR) AS start_text, CAST(lease_end_time AS CHAR) AS lease_end_text, CAST(seen_time AS CHAR) AS seen_text,
     CAST(end_time AS CHAR) AS end_text, term_ms, cpu_mode, memory_mode, hold_state, lease_id, hold, currency_code, rate_card,
     CAST(reported_time AS CHAR) AS reported_text, reported_cpu, reported_memory, reported_storage, reported_network,
@@ -27,6 +28,7 @@ export type AllocationRow = RowDataPacket & {
   readonly container_id: string;
   readonly book_text: string | null;
   readonly queue_text: string | null;
+  readonly place_text: string | null;
   readonly start_text: string | null;
   readonly lease_end_text: string | null;
   readonly seen_text: string | null;
@@ -64,6 +66,7 @@ export function toAllocation(row: AllocationRow): Allocation {
     containerId: row.container_id,
     bookMs: readTime(row.book_text),
     queueUntilMs: readTime(row.queue_text),
+    placedMs: readTime(row.place_text),
     startMs: readTime(row.start_text),
     leaseEndMs: readTime(row.lease_end_text),
     seenMs: readTime(row.seen_text),
@@ -98,6 +101,7 @@ export type AllocationChange = Partial<
     | "endNote"
     | "nodeId"
     | "containerId"
+    | "placedMs"
     | "startMs"
     | "leaseEndMs"
     | "seenMs"
@@ -134,6 +138,7 @@ export function columnsOf(change: AllocationChange): Record<string, unknown> {
   put("endNote", "end_note", () => change.endNote?.slice(0, 255));
   put("nodeId", "node_id", () => (change.nodeId ? toBytes(change.nodeId) : null));
   put("containerId", "container_id", () => change.containerId);
+  put("placedMs", "place_time", () => time(change.placedMs));
   put("startMs", "start_time", () => time(change.startMs));
   put("leaseEndMs", "lease_end_time", () => time(change.leaseEndMs));
   put("seenMs", "seen_time", () => time(change.seenMs));

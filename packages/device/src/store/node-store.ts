@@ -2,8 +2,11 @@ import { type Queryable, readTime, toBytes, toTime } from "@farebox/kit/column-v
 import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import type { DeviceNode } from "../domain/device-node.ts";
 
-/** Adds a node, or changes the one of that name, which keeps its id. Resolves with the id. */
-export async function saveNode(db: Queryable, node: DeviceNode): Promise<string> {
+/**
+ * Adds a node, or changes the one of that name, which keeps its id. Resolves with the node as it is kept; undefined when another one
+ * has that engine.
+ */
+export async function saveNode(db: Queryable, node: DeviceNode): Promise<DeviceNode | undefined> {
   const changed = {
     engine_url: node.engineUrl,
     labels: JSON.stringify(node.labels),
@@ -20,9 +23,14 @@ export async function saveNode(db: Queryable, node: DeviceNode): Promise<string>
     ...{ id: toBytes(node.id), display_name: node.displayName, ...changed },
     create_time: toTime(node.createMs),
   };
+  const [others] = await db.query<NodeRow[]>(
+    `${select} WHERE engine_url = ? AND display_name <> ? FOR UPDATE`,
+    [node.engineUrl, node.displayName],
+  );
+  if (others.length > 0) return undefined;
   await db.query("INSERT INTO node SET ? ON DUPLICATE KEY UPDATE ?", [row, changed]);
   const [rows] = await db.query<NodeRow[]>(`${select} WHERE display_name = ?`, [node.displayName]);
-  return rows[0]?.id_hex ?? node.id;
+  return rows[0] && toNode(rows[0]);
 }
 
 export async function readNode(db: Queryable, id: string): Promise<DeviceNode | undefined> {
