@@ -4,7 +4,11 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { AppError } from "@farebox/kit/app-error";
 import { newUuidText } from "@farebox/kit/ids";
 import { AllocationState, EndReason } from "@farebox/proto/farebox/device/v1/allocation";
-import { openReplayEngine, type ReplayEngine } from "../src/engines/replay-engine.ts";
+import {
+  type EngineFault,
+  openReplayEngine,
+  type ReplayEngine,
+} from "../src/engines/replay-engine.ts";
 import { awaitCondition } from "../src/faults/await-condition.ts";
 import {
   allocate,
@@ -280,6 +284,66 @@ it("a device whose money ends is warned, has its grace, and stops; more money in
   assert.ok((ended.hold?.amountNanos ?? 0n) >= (hold?.amountNanos ?? 0n));
   engine.load = { cpuShare: 0.5, memoryBytes: 40 << 20, sentPerSecond: 0 };
   await assertSound(under);
+});
+
+it("a term that ends within the grace of its money ends then, not with the grace", async () => {
+  engine.load = { cpuShare: 0.1, memoryBytes: 40 << 20, sentPerSecond: 0 };
+  await using slow = await startDeviceForTest({ DEVICE_GRACE: "1m" });
+  await slow.devices.registerNode({ displayName: "one", engineUrl: engine.url });
+  await slow.pool.query("UPDATE node SET measures_network = 1");
+  const { accountId } = await newOwner(slow, 0.03);
+  const { id } = await allocate(slow, accountId, {
+    ...{ duration: durationFromMs(3_000), networkMb: 1n },
+  });
+  engine.load = { ...engine.load, sentPerSecond: 100 * 2 ** 30 };
+  await awaitCondition("its money ended", async () => {
+    const { allocation } = await slow.devices.getAllocation({ allocationId: id });
+    return allocation?.stopTime !== undefined;
+  });
+  const ended = await awaitState(slow, id, "RELEASED");
+  assert.equal(ended.endReason, EndReason.TERM_ENDED);
+  engine.load = { cpuShare: 0.5, memoryBytes: 40 << 20, sentPerSecond: 0 };
+  await assertSound(slow);
+});
+
+it("a container that cannot be removed holds up no other", async () => {
+  const { accountId } = await newOwner(under, 1);
+  const ids = [];
+  for (let at = 0; at < 3; at += 1) ids.push((await allocate(under, accountId)).id);
+  const stuck = [...engine.containers.values()][0];
+  assert.ok(stuck);
+  const fault: EngineFault = {
+    ...{ method: "DELETE", path: new RegExp(stuck.id), times: 1e9, kind: "refuse" },
+  };
+  engine.fault(fault);
+  await engine.cutOff();
+  for (const allocationId of ids) await under.devices.releaseDevice({ allocationId });
+  await engine.comeBack();
+  await awaitCondition("the others removed", () => engine.containers.size === 1);
+  fault.times = 0;
+  await awaitCondition("all removed", () => engine.containers.size === 0);
+  await assertSound(under);
+});
+
+it("a device that sends more than was held for has more held, as it sends", async () => {
+  engine.load = { cpuShare: 0.1, memoryBytes: 40 << 20, sentPerSecond: 0 };
+  const { accountId } = await newOwner(under, 1);
+  const { id } = await allocate(under, accountId, { networkMb: 64n });
+  const { allocation: first } = await under.devices.getAllocation({ allocationId: id });
+  const before = first?.hold?.amountNanos ?? 0n;
+  engine.load = { ...engine.load, sentPerSecond: 2 ** 30 };
+  const grown = await awaitCondition("more held", async () => {
+    const { allocation } = await under.devices.getAllocation({ allocationId: id });
+    const hold = allocation?.hold?.amountNanos ?? 0n;
+    return hold > before && hold;
+  });
+  engine.load = { ...engine.load, sentPerSecond: 0 };
+  assert.ok(grown > before);
+  const { allocation } = await under.devices.releaseDevice({ allocationId: id });
+  assert.equal(allocation?.state, AllocationState.RELEASED);
+  engine.load = { cpuShare: 0.5, memoryBytes: 40 << 20, sentPerSecond: 0 };
+  await assertSound(under);
+  assert.equal((await moneyOf(under, accountId))[1], 0n);
 });
 
 async function eventsOf(allocationId: string): Promise<{ redisEvents: readonly string[] }> {

@@ -95,13 +95,56 @@ it("who waits for room is served by priority, and gets what is released", async 
   const { allocation: still } = await under.devices.getAllocation({ allocationId: low.id });
   assert.equal(still?.state, AllocationState.QUEUED);
   assert.equal(still?.hold?.amountNanos, 0n, "who waits holds no money");
-  assert.ok((await moneyOf(under, accountId))[0] <= before);
+  assert.equal((await moneyOf(under, accountId))[1] > 0n && before > 0n, true);
   const { allocation: cancelled } = await under.devices.releaseDevice({ allocationId: low.id });
   assert.deepEqual(
     [cancelled?.state, cancelled?.endReason],
     [AllocationState.CANCELLED, EndReason.RELEASED],
   );
   await releaseAll([...all.slice(1), served]);
+});
+
+it("a release that meets a start ends the device, whichever comes first", async () => {
+  const { accountId } = await newOwner(under, 10);
+  for (let times = 0; times < 20; times += 1) {
+    const wish = wishOf(accountId);
+    const asked = under.devices.allocateDevice(wish).catch(() => undefined);
+    const { RELEASED, CANCELLED } = AllocationState;
+    const placed = await awaitCondition("it is there", async () => {
+      const { allocations } = await under.devices.listAllocations({ accountId, pageSize: 1 });
+      const [newest] = allocations;
+      return newest?.state !== RELEASED && newest?.state !== CANCELLED && newest;
+    });
+    const { allocation } = await under.devices.releaseDevice({ allocationId: placed.id });
+    assert.ok(allocation?.state === RELEASED || allocation?.state === CANCELLED);
+    await asked;
+    const { allocation: still } = await under.devices.getAllocation({ allocationId: placed.id });
+    assert.equal(still?.state, allocation.state);
+  }
+  await awaitCondition("nothing held", async () => (await moneyOf(under, accountId))[1] === 0n);
+  await awaitCondition("no container", () => engines.every((it) => it.containers.size === 0));
+});
+
+it("a newcomer does not get what somebody who waits would take", async () => {
+  const { accountId } = await newOwner(under, 10);
+  const nodeLabels = { zone: "one" };
+  const big = await allocate(under, accountId, { nodeLabels, cpuCores: 2 });
+  const queueFor = durationFromMs(60_000);
+  const waiting = await allocate(under, accountId, { nodeLabels, cpuCores: 1, queueFor });
+  assert.equal(waiting.state, AllocationState.QUEUED);
+  const pollers = Array.from({ length: 10 }, async () => {
+    for (let times = 0; times < 20; times += 1) {
+      const wish = wishOf(accountId, { nodeLabels, cpuCores: 2 });
+      const got = await under.devices.allocateDevice(wish).catch(() => undefined);
+      if (got?.allocation) return got.allocation;
+    }
+    return undefined;
+  });
+  await under.devices.releaseDevice({ allocationId: big.id });
+  const served = await awaitState(under, waiting.id, "RUNNING");
+  const passed = (await Promise.all(pollers)).filter((it) => it !== undefined);
+  assert.deepEqual(passed, []);
+  await releaseAll([served]);
 });
 
 it("who waits in vain is told so, and who has no money does not wait at all", async () => {
@@ -128,6 +171,10 @@ it("a booking keeps its room from those who come later, begins in time, and is p
   const bookMs = Date.now() + 3_000;
   const device = wishOf(accountId, { cpuCores: 2, nodeLabels: { zone: "one" } });
   const request = { device, bookTime: timestampFromMs(bookMs) };
+  await assert.rejects(
+    under.devices.reserveDevice({ ...request, bookTime: timestampFromMs(bookMs - 86_400_000) }),
+    isReason("INVALID_ARGUMENT"),
+  );
   const { allocation: booking } = await under.devices.reserveDevice(request);
   assert.equal(booking?.state, AllocationState.BOOKED);
   assert.equal((await moneyOf(under, accountId))[1], 0n);
@@ -150,9 +197,32 @@ it("a booking keeps its room from those who come later, begins in time, and is p
     isReason("NO_CAPACITY"),
   );
   const begun = await awaitState(under, booking?.id ?? "", "RUNNING");
+  assert.equal(timestampMs(begun.leaseEndTime ?? timestampFromMs(0)), bookMs + 60_000);
   assert.ok(timestampMs(begun.startTime ?? timestampFromMs(0)) >= bookMs);
   assert.ok((await moneyOf(under, accountId))[1] > 0n);
   await releaseAll([begun]);
+});
+
+it("an extension that was noted while Billing was away takes no room that was booked since", async () => {
+  const { accountId } = await newOwner(under, 10);
+  const nodeLabels = { zone: "one" };
+  const mine = await allocate(under, accountId, {
+    ...{ nodeLabels, cpuCores: 2, duration: durationFromMs(20_000) },
+  });
+  const extend = () =>
+    under.devices.extendAllocation({
+      ...{ requestId: "noted", allocationId: mine.id, duration: durationFromMs(60_000) },
+    });
+  await under.stopBilling();
+  await assert.rejects(extend(), isReason("BILLING_UNAVAILABLE"));
+  await under.startBilling();
+  const device = wishOf(accountId, { nodeLabels, cpuCores: 2 });
+  const bookTime = timestampFromMs(Date.now() + 25_000);
+  const { allocation: booking } = await awaitCondition("Billing answers again", () =>
+    under.devices.reserveDevice({ device, bookTime }),
+  );
+  await assert.rejects(extend(), isReason("NO_CAPACITY"));
+  await releaseAll([mine, ...(booking ? [booking] : [])]);
 });
 
 it("an extension moves the end once, holds more, and is refused without the money", async () => {
@@ -199,6 +269,9 @@ it("a batch of all or nothing leaves nothing when one is refused", async () => {
   const requests = Array.from({ length: 9 }, () => wishOf(accountId));
   const { results } = await under.devices.batchAllocateDevices({ requests, allOrNothing: true });
   assert.ok(results.every(({ allocation }) => allocation === undefined));
+  // Each stays refused, and none begins again.
+  const again = await under.devices.batchAllocateDevices({ requests, allOrNothing: true });
+  assert.ok(again.results.every(({ allocation }) => allocation === undefined));
   const { allocations } = await under.devices.listAllocations({ accountId });
   assert.ok(allocations.length >= 8);
   assert.ok(allocations.every((it) => it.endReason === EndReason.ROLLED_BACK));
@@ -277,6 +350,7 @@ it("what cannot be is refused, naming the field, and leaves nothing", async () =
     [{ accountId: "acc_nobody" },                      "ACCOUNT_NOT_FOUND",   ""],
     [{ cpuCores: 64 },                                 "NO_CAPACITY",         ""],
     [{ nodeLabels: { zone: "nowhere" } },              "NO_CAPACITY",         ""],
+    [{ cpuCores: 64, queueFor: durationFromMs(60_000) }, "NO_CAPACITY",       ""],
   ];
   for (const [change, reason, field] of cases) {
     await assert.rejects(
@@ -288,6 +362,10 @@ it("what cannot be is refused, naming the field, and leaves nothing", async () =
       JSON.stringify(change, (_, value) => (typeof value === "bigint" ? String(value) : value)),
     );
   }
+  await assert.rejects(
+    under.devices.registerNode({ displayName: "other", engineUrl: engines[0]?.url ?? "" }),
+    isReason("INVALID_ARGUMENT"),
+  );
   await assert.rejects(
     under.devices.registerNode({ displayName: "gone", engineUrl: "unix:///nowhere/d.sock" }),
     isReason("NODE_UNREACHABLE"),

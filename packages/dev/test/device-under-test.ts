@@ -119,10 +119,11 @@ export async function startDeviceForTest(
     opened.defer(() => made.close());
     return made;
   };
+  const operations = client(OperationsService, ports.billing);
   return {
     billing: client(BillingService, ports.billing),
     accounts: client(AccountService, ports.billing),
-    operations: client(OperationsService, ports.billing),
+    operations,
     reports: client(ReportService, ports.billing),
     devices: client(DeviceService, ports.device),
     ...{ pool: own.pool, books: books.pool, logged },
@@ -140,7 +141,12 @@ export async function startDeviceForTest(
       return { [Symbol.asyncDispose]: close };
     },
     stopBilling: () => stop("billing"),
-    startBilling: billing,
+    startBilling: async () => {
+      await billing();
+      await awaitCondition("billing answers", () =>
+        operations.runReconciliation({ accountId: "-" }),
+      );
+    },
     stopDevice: () => stop("device"),
     startDevice: device,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

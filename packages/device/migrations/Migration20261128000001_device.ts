@@ -63,6 +63,7 @@ const statements = [
     term_ms BIGINT NOT NULL,
     cpu_mode ${ascii("VARCHAR(8)")} NOT NULL,
     memory_mode ${ascii("VARCHAR(8)")} NOT NULL,
+    is_traffic_sold TINYINT NOT NULL DEFAULT 0,
     hold_state ${ascii("VARCHAR(9)")} NOT NULL DEFAULT 'NONE',
     lease_id ${ascii("VARCHAR(36)")} NOT NULL DEFAULT '',
     hold BIGINT NOT NULL DEFAULT 0,
@@ -77,15 +78,16 @@ const statements = [
     is_money_warned TINYINT NOT NULL DEFAULT 0,
     is_term_warned TINYINT NOT NULL DEFAULT 0,
     money_asks INT NOT NULL DEFAULT 0,
-    money_due_time DATETIME(3) NULL,
-    attempts INT NOT NULL DEFAULT 0,
+    money_ask BIGINT NULL,
+    money_ask_rest_ms BIGINT NULL,
     due_time DATETIME(3) NULL,
     create_time DATETIME(3) NOT NULL,
     UNIQUE KEY allocation_request (account_id, request_id),
     KEY allocation_account (account_id, state),
     KEY allocation_due (due_time),
     KEY allocation_node (node_id, state),
-    KEY allocation_state (state, priority)
+    KEY allocation_state (state, priority),
+    KEY allocation_ended (state, end_time)
   ) ${table}`,
   // A row a thing that is counted before it is added to: whoever adds locks it first.
   `CREATE TABLE gate (

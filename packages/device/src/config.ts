@@ -237,6 +237,9 @@ export function readConfig(env?: Readonly<Record<string, string | undefined>>) {
   if (config.network === "host" || config.network.startsWith("container:")) {
     throw new Error("DEVICE_NETWORK must not share a network: its traffic could not be told apart");
   }
+  if (config.stopTimeoutMs > 10_000) {
+    throw new Error("DEVICE_STOP_TIMEOUT must be at most 10s: a call to an engine takes no longer");
+  }
   return Object.freeze(config);
 }
 

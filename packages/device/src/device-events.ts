@@ -69,8 +69,10 @@ export function createDeviceEvents(deps: {
       meters.reports.set({ state: "pending" }, pending);
       meters.reports.set({ state: "dead" }, dead);
     },
-    differenceFound: (id) =>
-      log.error({ event: "allocation.difference", allocationId: `alc_${id}` }),
+    differenceFound: (id) => {
+      meters.differences.inc({});
+      log.error({ event: "allocation.difference", allocationId: `alc_${id}` });
+    },
   };
 }
 
@@ -106,6 +108,11 @@ function createMeters(metrics: Metrics) {
       help: "From the engine's reading of the oldest sample of a tick to its being kept",
       labels: [],
       buckets: [0.1, 0.5, 1, 1.5, 2, 3, 5, 10],
+    }),
+    differences: metrics.counter({
+      name: "device_differences_total",
+      help: "Allocations whose reports and charges did not agree when they were compared",
+      labels: [],
     }),
     reports: metrics.gauge({
       name: "device_reports",

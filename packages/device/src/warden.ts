@@ -35,8 +35,10 @@ export const wardenVariables = {
   },
 } as const satisfies EnvTable;
 
+/** How one warden is set up. */
 export type WardenConfig = ReturnType<typeof readWardenConfig>;
 
+/** Reads the warden's environment. Throws one Error that names every faulty variable. */
 export function readWardenConfig(env?: Readonly<Record<string, string | undefined>>) {
   return readEnv(wardenVariables, env);
 }
@@ -52,8 +54,10 @@ export async function startWarden(config: WardenConfig, log: Logger): Promise<As
   const deps = { clock: systemClock, log, metrics: createMetrics({ processMetrics: false }) };
   const run = async () => {
     const nowMs = systemClock.nowMs();
-    const stopped = await stopOverdue(engine, { nowMs, slackMs: config.slackMs, stopTimeoutMs });
+    const { slackMs } = config;
+    const { stopped, failures } = await stopOverdue(engine, { nowMs, slackMs, stopTimeoutMs });
     for (const container of stopped) log.warn({ event: "overdue.stopped", container });
+    for (const err of failures) log.error({ event: "overdue.not_stopped", err });
   };
   const jobs = startJobs(deps, [{ name: "stop_overdue", periodMs: config.periodMs, run }]);
   return {

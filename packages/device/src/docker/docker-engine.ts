@@ -51,7 +51,10 @@ export function openDockerEngine(url: string, certFolder?: string): Engine {
     follow: (id) => followSamples(openStats(streams, id)),
     stop: (id, timeoutMs) => asked(() => stop(streams, id, timeoutMs)),
     remove: (id) =>
-      asked(async () => void (await unlessGone(calls.getContainer(id).remove({ force: true })))),
+      asked(
+        async () =>
+          void (await unlessGone(calls.getContainer(id).remove({ force: true, v: true }))),
+      ),
     rename: (id, name) => asked(async () => void (await calls.getContainer(id).rename({ name }))),
     probe: (image, of) => probeEngine(engine, image, of),
     [Symbol.dispose]: () => {
@@ -167,7 +170,7 @@ async function asked<T>(call: () => Promise<T>, retriesMax = 1): Promise<T> {
     if (error instanceof EngineError) throw error;
     if (retriesMax > 0 && isCut(error)) return asked(call, retriesMax - 1);
     const why = error instanceof Error ? error.message : String(error);
-    throw new EngineError(statusOf(error) === undefined ? "SILENT" : "REFUSED", why, error);
+    throw new EngineError(why, { status: statusOf(error), cause: error });
   }
 }
 

@@ -67,13 +67,15 @@ export type SampleStream = Disposable & {
 /** SILENT: not answered, so that it is not known what was done. REFUSED: answered, nothing was done. */
 export class EngineError extends Error {
   readonly kind: "SILENT" | "REFUSED";
-  /** For people; what the engine said. */
-  readonly why: string;
+  /** HTTP's, of a refusal. */
+  readonly status: number | undefined;
 
-  constructor(kind: "SILENT" | "REFUSED", why: string, cause?: unknown) {
-    super(`${kind}: ${why}`, cause === undefined ? {} : { cause });
+  /** `why` is what the engine said: for logs, as it may name what is the operator's alone. */
+  constructor(why: string, of: { readonly status?: number | undefined; readonly cause?: unknown }) {
+    const kind = of.status === undefined ? "SILENT" : "REFUSED";
+    super(`${kind}: ${why}`, { cause: of.cause });
     this.name = "EngineError";
     this.kind = kind;
-    this.why = why;
+    this.status = of.status;
   }
 }

@@ -4,9 +4,10 @@ import type { Measurable } from "../domain/choose-node.ts";
 import type { Sample } from "../domain/epoch.ts";
 import type { Engine } from "./engine.ts";
 
-/** Uses a core, holds 24 MB, and knocks at an address that nobody has, again and again. */
+/** Uses a core, holds 24 MB, and knocks at an address that nobody has, again and again; for a minute, should nobody stop it. */
 const load = `hold=$(head -c 25165824 /dev/zero | tr '\\0' x)
-while true; do nc -w 1 192.0.2.1 9 </dev/null & i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; done`;
+end=$(($(date +%s) + 60))
+while [ $(date +%s) -lt $end ]; do nc -w 1 192.0.2.1 9 </dev/null & i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; done`;
 const resources = { cpuMillis: 1000, memoryMb: 128, storageMb: 0 };
 const samplesMax = 12;
 const heldBytes = 16n << 20n;
@@ -14,7 +15,8 @@ const cpuNanosecondsLeast = 100_000_000n;
 
 /**
  * Runs a known load and looks which dimensions move: time of cores by a tenth of a second, memory above 16 MB, any traffic
- * sent. What does not move within a dozen samples cannot be measured there. Leaves nothing behind.
+ * sent. What does not move within a dozen samples cannot be measured there. Leaves nothing
+ * behind; a probe that was cut off ends by itself, and is removed by the next look at its node.
  */
 export async function probeEngine(
   engine: Engine,

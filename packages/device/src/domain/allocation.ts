@@ -64,6 +64,8 @@ export type Allocation = {
   /** The term with its extensions, in milliseconds. */
   readonly termMs: number;
   readonly modes: PriceModes;
+  /** Whether its node measures traffic. */
+  readonly isTrafficSold: boolean;
   readonly holdState: HoldState;
   /** "lse_…"; empty for none. */
   readonly leaseId: string;
@@ -76,6 +78,8 @@ export type Allocation = {
   readonly stopMs: number | undefined;
   /** How often Billing was asked for more on the lease: names the next such question. */
   readonly moneyAsks: number;
+  /** The question that Billing has not answered yet: it is asked alike until it has. */
+  readonly moneyAsk: { readonly amount: Nanos; readonly restMs: number } | undefined;
   readonly createMs: number;
 };
 
@@ -97,10 +101,6 @@ const transitions: { readonly [From in AllocationState]: readonly AllocationStat
 /** Whether an allocation may go from one state to another. */
 export function mayBecome(from: AllocationState, to: AllocationState): boolean {
   return transitions[from].includes(to);
-}
-
-export function hasEnded({ state }: Pick<Allocation, "state">): boolean {
-  return state === "RELEASED" || state === "CANCELLED";
 }
 
 /** When an allocation ends that is to end now for this reason: never after its term, and when it was last seen if it was lost. */

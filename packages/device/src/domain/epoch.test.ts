@@ -79,6 +79,7 @@ describe("what is billed of a container's life", () => {
           const terms = {
             resources: { cpuMillis: 100, memoryMb: 1, storageMb: 1 },
             modes: { cpu: "USED", memory: "USED" },
+            isTrafficSold: true,
           } as const;
           for (const [at, { run, sample: taken }] of sent.entries()) {
             epochs = new Map(epochs).set(

@@ -23,12 +23,22 @@ describe("what is owed after a second", () => {
   ];
   for (const [cpu, memory, cpuNanoseconds, memoryByteMilliseconds] of cases) {
     it(`by ${cpu} is that`, () => {
-      assert.deepEqual(owedUsage({ resources, modes: { cpu, memory } }, counted(), 1_000), {
-        ...{ cpuNanoseconds, memoryByteMilliseconds, networkBytes: 9n },
-        ...{ storageByteMilliseconds: 3_145_728_000n, gpuNanoseconds: 0n },
-      });
+      assert.deepEqual(
+        owedUsage({ resources, modes: { cpu, memory }, isTrafficSold: true }, counted(), 1_000),
+        {
+          ...{ cpuNanoseconds, memoryByteMilliseconds, networkBytes: 9n },
+          ...{ storageByteMilliseconds: 3_145_728_000n, gpuNanoseconds: 0n },
+        },
+      );
     });
   }
+
+  it("has no traffic of a node that does not measure it, which is UNKNOWN", () => {
+    const modes = { cpu: "RESERVED", memory: "RESERVED" } as const;
+    const terms = { resources, modes, isTrafficSold: false };
+    assert.equal(owedUsage(terms, counted(), 1_000).networkBytes, 0n);
+    assert.equal(qualityOf("networkBytes", terms, counted()), "UNKNOWN");
+  });
 
   it("never falls as time or counters grow", () => {
     const mode = fc.constantFrom(...priceModes);
@@ -43,7 +53,7 @@ describe("what is owed after a second", () => {
         fc.nat(),
         (...of) => {
           const [cpu, memory, [a, b, c], [da, db, dc], ms, more] = of;
-          const terms = { resources, modes: { cpu, memory } };
+          const terms = { resources, modes: { cpu, memory }, isTrafficSold: true };
           const before = {
             cpuNanoseconds: a,
             memoryByteMilliseconds: b,
@@ -76,7 +86,9 @@ describe("the quality", () => {
   for (const [name, dimension, mode, sampleCount, want] of cases) {
     it(name, () => {
       const modes = { cpu: mode, memory: mode };
-      assert.equal(qualityOf(dimension, modes, counted({ sampleCount })), want);
+      const seen = sampleCount === 0 ? { memoryByteMilliseconds: 0n } : {};
+      const terms = { resources, modes, isTrafficSold: true };
+      assert.equal(qualityOf(dimension, terms, counted({ sampleCount, ...seen })), want);
     });
   }
 });

@@ -29,12 +29,16 @@ export function reservedUsage(resources: Resources, ms: number): DeviceUsage {
   };
 }
 
+/** What decides what an allocation owes. */
+export type Terms = {
+  readonly resources: Resources;
+  readonly modes: PriceModes;
+  /** Whether its node measures traffic: it is not sold where it is not. */
+  readonly isTrafficSold: boolean;
+};
+
 /** What is owed in all for so many milliseconds of a device, and what was counted in them. Never falls as either grows. */
-export function owedUsage(
-  terms: { readonly resources: Resources; readonly modes: PriceModes },
-  counted: Counted,
-  deliveredMs: number,
-): DeviceUsage {
+export function owedUsage(terms: Terms, counted: Counted, deliveredMs: number): DeviceUsage {
   const reserved = reservedUsage(terms.resources, deliveredMs);
   const { cpu, memory } = terms.modes;
   return {
@@ -45,7 +49,7 @@ export function owedUsage(
       reserved.memoryByteMilliseconds,
       counted.memoryByteMilliseconds,
     ),
-    networkBytes: counted.sentBytes,
+    networkBytes: terms.isTrafficSold ? counted.sentBytes : 0n,
   };
 }
 
@@ -59,30 +63,29 @@ export function unreported(owed: DeviceUsage, reported: DeviceUsage): DeviceUsag
 
 export type Quality = "MEASURED" | "RESERVED" | "UNKNOWN";
 
-/** How a dimension's quantity came about; UNKNOWN when nothing was ever sampled. */
-export function qualityOf(
-  dimension: DeviceDimension,
-  modes: PriceModes,
-  { sampleCount }: Counted,
-): Quality {
-  const mode = modeOf(dimension, modes);
-  if (mode === "RESERVED") return "RESERVED";
-  if (sampleCount > 0) return "MEASURED";
-  return mode === "LARGER" ? "RESERVED" : "UNKNOWN";
-}
-
-function modeOf(dimension: DeviceDimension, modes: PriceModes): PriceMode {
+/**
+ * How a dimension's quantity came about. UNKNOWN when nothing of it was ever measured; the larger of two is RESERVED for as long
+ * as nothing was measured.
+ */
+export function qualityOf(dimension: DeviceDimension, terms: Terms, counted: Counted): Quality {
+  const { modes, isTrafficSold } = terms;
   switch (dimension) {
     case "cpuNanoseconds":
-      return modes.cpu;
+      return byUse(modes.cpu, counted.sampleCount > 0);
     case "memoryByteMilliseconds":
-      return modes.memory;
+      return byUse(modes.memory, counted.memoryByteMilliseconds > 0n);
     case "networkBytes":
-      return "USED";
+      return isTrafficSold && counted.sampleCount > 0 ? "MEASURED" : "UNKNOWN";
     case "storageByteMilliseconds":
     case "gpuNanoseconds":
       return "RESERVED";
   }
+}
+
+function byUse(mode: PriceMode, isMeasured: boolean): Quality {
+  if (mode === "RESERVED") return "RESERVED";
+  if (isMeasured) return "MEASURED";
+  return mode === "LARGER" ? "RESERVED" : "UNKNOWN";
 }
 
 function byMode(mode: PriceMode, reserved: bigint, used: bigint): bigint {

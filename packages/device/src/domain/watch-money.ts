@@ -24,8 +24,7 @@ export type MoneyPlan =
   /** It ends before the term does. */
   | { readonly kind: "warn"; readonly endsMs: number }
   /** It has ended: the device stops at `stopMs`. */
-  | { readonly kind: "grace"; readonly stopMs: number }
-  | { readonly kind: "stop" };
+  | { readonly kind: "grace"; readonly stopMs: number };
 
 /**
  * What becomes of a device for which no more can be held. It goes on for as long as what is held lasts, and the grace period
@@ -44,8 +43,7 @@ export function planMoney(
 ): MoneyPlan {
   const free = sight.held - sight.spent;
   if (free <= 0n) {
-    const stopMs = time.stopMs ?? time.nowMs + time.graceMs;
-    return time.nowMs >= stopMs ? { kind: "stop" } : { kind: "grace", stopMs };
+    return { kind: "grace", stopMs: time.stopMs ?? time.nowMs + time.graceMs };
   }
   if (free >= sight.restCost) return { kind: "enough" };
   const leftMs = Number((free * BigInt(Math.trunc(time.restMs))) / sight.restCost);

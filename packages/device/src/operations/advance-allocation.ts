@@ -52,7 +52,7 @@ async function advancePlaced(
   const { clock, terms } = deps;
   const { placedMs = placed.createMs } = placed;
   if (clock.nowMs() - placedMs > terms.startPatienceMs) {
-    return cancelAllocation(deps, placed.id, "START_FAILED", "it took too long");
+    return cancelAllocation(deps, placed.id, "START_FAILED", lateNote(placed));
   }
   if (clock.nowMs() >= (placed.leaseEndMs ?? Infinity)) {
     return cancelAllocation(deps, placed.id, "START_FAILED", "its time has passed");
@@ -61,6 +61,10 @@ async function advancePlaced(
   if (by === "janitor" && !hasWaited) return placed;
   const held = await secureMoney(deps, placed);
   return held.state === "PLACED" ? startContainer(deps, held) : held;
+}
+
+function lateNote({ holdState }: Allocation): string {
+  return holdState === "ASKED" ? "billing did not answer in time" : "it took too long";
 }
 
 /** Holds the money of an allocation that has none yet. That it is asked for was noted when it got its place. */

@@ -3,19 +3,23 @@ import { newUuid } from "@farebox/kit/ids";
 import { inTransaction, isDuplicate, type PoolConnection } from "@farebox/kit/mysql";
 import { noDeviceUsage } from "@farebox/pricing/device-usage";
 import type { Allocation } from "../domain/allocation.ts";
+import type { NodeWish } from "../domain/choose-node.ts";
 import type { DeviceAsk } from "../domain/device-ask.ts";
 import { isImageAllowed } from "../domain/image-policy.ts";
+import { queueOrder } from "../domain/queue-order.ts";
 import {
   countOpen,
   countQueued,
   insertAllocation,
   readByRequest,
+  readWaiting,
 } from "../store/allocation-store.ts";
 import { passGate } from "../store/gate-store.ts";
 import { advanceAllocation } from "./advance-allocation.ts";
+import { asWaiting, waitingMax } from "./begin-waiting.ts";
 import { billingUnavailable, isRefusal } from "./billing-answers.ts";
 import type { DeviceDeps } from "./device-deps.ts";
-import { noCapacity, placeDevice } from "./place-device.ts";
+import { couldEverFit, noCapacity, placeDevice } from "./place-device.ts";
 import { holdCost } from "./rate-cards.ts";
 import { refusalOf } from "./refusal-of.ts";
 
@@ -43,6 +47,9 @@ export async function allocateDevice(deps: DeviceDeps, input: AllocateInput): Pr
   }
   const rateCardJson = await readRateCard(deps, input.accountId);
   const allocation = newAllocation(deps, input, rateCardJson);
+  const mayWait = input.bookMs !== undefined || input.queueForMs !== undefined;
+  // Not within the transaction, whose locks others wait for.
+  if (mayWait) await requireBalance(deps, allocation);
   try {
     const placed = await inTransaction(deps.pool, (tx) =>
       placeOrQueue(deps, tx, allocation, input),
@@ -108,7 +115,8 @@ function newAllocation(
     currencyCode: rateCards.of(rateCardJson).card.accountCurrency,
     rateCardJson,
     ...{ reportedMs: undefined, reported: noDeviceUsage },
-    ...{ stopMs: undefined, moneyAsks: 0, createMs: nowMs },
+    ...{ stopMs: undefined, moneyAsks: 0, moneyAsk: undefined, isTrafficSold: false },
+    createMs: nowMs,
   };
 }
 
@@ -125,45 +133,59 @@ async function placeOrQueue(
   }
   const startMs = bookMs ?? createMs;
   const endMs = startMs + ask.termMs;
-  const nodeId = await placeDevice(deps, tx, { accountId, ask, modes, startMs, endMs });
-  if (nodeId === undefined) {
+  const placing = { accountId, ask, modes, startMs, endMs };
+  // A booking is for another time: whoever waits does so for now.
+  const before = bookMs === undefined ? await waitingBefore(tx, allocation) : [];
+  const place = await placeDevice(deps, tx, placing, before);
+  if (place === undefined) {
     if (queueForMs === undefined || bookMs !== undefined) throw noCapacity();
     return queue(deps, tx, allocation);
   }
   if (bookMs !== undefined) {
-    const booked: Allocation = { ...allocation, state: "BOOKED", nodeId };
-    await requireBalance(deps, booked);
+    const booked: Allocation = { ...allocation, ...place, state: "BOOKED" };
     await insertAllocation(tx, booked, undefined);
     return booked;
   }
   // Billing is asked next: that is noted here already.
   const placed: Allocation = {
-    ...{ ...allocation, nodeId, placedMs: createMs, leaseEndMs: endMs },
+    ...{ ...allocation, ...place, placedMs: createMs, leaseEndMs: endMs },
     holdState: "ASKED",
   };
   await insertAllocation(tx, placed, createMs + deps.terms.startPatienceMs);
   return placed;
 }
 
-/** Money is looked at now and held when there is room: what waits holds up nothing else of the account. */
+/** What waiting ones would take, of those that go before a newcomer. */
+async function waitingBefore(
+  tx: PoolConnection,
+  { ask, createMs }: Allocation,
+): Promise<readonly NodeWish[]> {
+  const waiting = await readWaiting(tx, "QUEUED", { bookedBeforeMs: createMs, limit: waitingMax });
+  const newcomer = { id: "", priority: ask.priority, sinceMs: createMs };
+  const order = queueOrder([...waiting.map(asWaiting), newcomer], createMs);
+  const ahead = new Set(order.slice(0, order.indexOf(newcomer)).map(({ id }) => id));
+  return waiting.filter(({ id }) => ahead.has(id)).map((it) => ({ ...it.ask, modes: it.modes }));
+}
+
+/** Money was looked at, and is held when there is room: what waits holds up nothing else of the account. */
 async function queue(
   deps: DeviceDeps,
   tx: PoolConnection,
   allocation: Allocation,
 ): Promise<Allocation> {
+  if (!(await couldEverFit(tx, allocation))) throw noCapacity();
   await passGate(tx, "queue");
   if ((await countQueued(tx)) >= deps.terms.queueMax) {
     throw new AppError("QUEUE_FULL", undefined, { retryAfterMs: 60_000 });
   }
   const queued: Allocation = { ...allocation, state: "QUEUED" };
-  await requireBalance(deps, queued);
   await insertAllocation(tx, queued, queued.queueUntilMs);
   return queued;
 }
 
-/** Errors: INSUFFICIENT_BALANCE, BILLING_UNAVAILABLE. */
+/** Errors: INSUFFICIENT_BALANCE, BILLING_UNAVAILABLE where nothing is given without Billing. */
 async function requireBalance(
-  { billing, rateCards }: DeviceDeps,
+  { billing, rateCards, terms }: DeviceDeps,
   { accountId, ask, rateCardJson }: Allocation,
 ): Promise<void> {
   const needed = holdCost(rateCards.of(rateCardJson), ask);
@@ -175,6 +197,7 @@ async function requireBalance(
       metadata: { balance: String(available), needed: String(needed) },
     });
   } catch (error) {
-    throw isRefusal(error) ? error : billingUnavailable(error);
+    if (isRefusal(error)) throw error;
+    if (!terms.isAllowedOnError) throw billingUnavailable(error);
   }
 }

@@ -1,6 +1,6 @@
 import type { ContainerSight, Engine, ListedContainer, SampleStream } from "../docker/engine.ts";
 import type { Allocation } from "../domain/allocation.ts";
-import { containerName } from "../domain/container-name.ts";
+import { containerName, leaseEndOf } from "../domain/container-name.ts";
 import type { DeviceNode } from "../domain/device-node.ts";
 import type { Sample } from "../domain/epoch.ts";
 import { readAllocation, readRunning } from "../store/allocation-store.ts";
@@ -16,8 +16,15 @@ export type Watched = {
   startedAt: string;
   /** Since when it is not running; undefined while it is. */
   downSinceMs: number | undefined;
+  /** Looks in a row without a sample. */
+  blindLooks: number;
   last: Sample | undefined;
 };
+
+/** So many looks without a sample are an alarm: an engine may send one every five seconds. */
+const blindLooksMax = 4;
+const removalsAtATime = 8;
+const startedMsMax = 10_000;
 
 export type CollectDeps = DeviceDeps & { readonly show: ShowSamples };
 
@@ -35,7 +42,9 @@ export async function collectNode(
   // The books first: what is made after this is on no list of containers either way.
   const running = await readRunning(deps.pool, node.id);
   const listed = await engine.list(deps.installation);
-  await markHeartbeat(deps.pool, node.id, deps.clock.nowMs());
+  // What is inspected after this moment ran at it.
+  const seenMs = deps.clock.nowMs();
+  await markHeartbeat(deps.pool, node.id, seenMs);
   const byAllocation = Map.groupBy(listed, ({ labels }) => labels["farebox.allocation"] ?? "");
   const looks = await Promise.allSettled(
     running.map((it) => look(deps, engine, it, byAllocation.get(it.id), watched)),
@@ -46,8 +55,9 @@ export async function collectNode(
   await keep(
     deps,
     looks.flatMap((it) => (it.status === "fulfilled" ? (it.value ?? []) : [])),
+    seenMs,
   );
-  forgetEnded(watched, running);
+  await deps.show(forgetEnded(watched, running, seenMs));
   await removeOrphans(deps, engine, node, listed, new Set(running.map(({ id }) => id)));
 }
 
@@ -81,18 +91,35 @@ async function look(
     return { allocation, isSeen: false, samples: keyed, shown: undefined };
   }
   watch.downSinceMs = undefined;
-  if (zeros > 0 && samples.length === 0) deps.events.unmeasured(id);
-  if (own?.name !== containerName(id, leaseEndMs)) {
-    await engine.rename(containerId, containerName(id, leaseEndMs));
+  watch.blindLooks = samples.length > 0 ? 0 : watch.blindLooks + 1;
+  if (zeros > 0 || watch.blindLooks > blindLooksMax) {
+    if (samples.length === 0) deps.events.unmeasured(id);
   }
+  if (own !== undefined) await nameEnd(deps, engine, own, leaseEndMs);
   const isOver = nowMs >= leaseEndMs;
-  const shown = showable(id, watch, samples.at(-1), nowMs);
+  const shown = showable(allocation, watch, samples.at(-1), nowMs);
   return { allocation, isSeen: true, samples: isOver ? [] : keyed, shown };
+}
+
+/** Tells the node of an end that has moved, which whoever extended could not. Never of an earlier one: that is merely old. */
+async function nameEnd(
+  deps: CollectDeps,
+  engine: Engine,
+  { containerId, name, labels }: ListedContainer,
+  leaseEndMs: number,
+): Promise<void> {
+  const id = labels["farebox.allocation"] ?? "";
+  if ((leaseEndOf(name) ?? 0) >= leaseEndMs) return;
+  try {
+    await engine.rename(containerId, containerName(id, leaseEndMs));
+  } catch (error) {
+    deps.events.allocationPutOff(id, error);
+  }
 }
 
 function begin(engine: Engine, containerId: string): Watched {
   const stream = engine.follow(containerId);
-  return { stream, startedAt: "", downSinceMs: undefined, last: undefined };
+  return { stream, startedAt: "", downSinceMs: undefined, blindLooks: 0, last: undefined };
 }
 
 /**
@@ -133,35 +160,47 @@ async function endIfDown(
 }
 
 function showable(
-  allocationId: string,
+  { id: allocationId, startMs = 0 }: Allocation,
   watch: Watched,
   sample: Sample | undefined,
   nowMs: number,
 ): ShownSample | undefined {
   if (sample === undefined) return undefined;
-  const { last } = watch;
+  const { last: before } = watch;
   watch.last = sample;
-  return { allocationId, sample, before: last, nowMs };
+  // A collector that takes over begins in the middle.
+  const isFirst = before === undefined && nowMs - startMs < startedMsMax;
+  return { allocationId, type: isFirst ? "STARTED" : "PERIODIC", sample, before, nowMs };
 }
 
-async function keep(deps: CollectDeps, looks: readonly Look[]): Promise<void> {
+async function keep(deps: CollectDeps, looks: readonly Look[], seenMs: number): Promise<void> {
   const nowMs = deps.clock.nowMs();
-  const seen = looks.filter(({ isSeen }) => isSeen).map(({ allocation }) => allocation.id);
+  const ids = looks.filter(({ isSeen }) => isSeen).map(({ allocation }) => allocation.id);
   const samples = looks.flatMap((it) => it.samples);
-  await keepSamples(deps, samples, { ids: seen, seenMs: nowMs });
+  await keepSamples(deps, samples, { ids, seenMs });
   const shown = looks.flatMap((it) => it.shown ?? []);
   const oldestMs = Math.min(nowMs, ...shown.map(({ sample }) => sample.readMs));
   deps.events.sampled({ devices: shown.length, lagMs: nowMs - oldestMs });
   await deps.show(shown);
 }
 
-function forgetEnded(watched: Map<string, Watched>, running: readonly Allocation[]): void {
+/** Lets go of what runs no longer, and answers their last samples. */
+function forgetEnded(
+  watched: Map<string, Watched>,
+  running: readonly Allocation[],
+  nowMs: number,
+): readonly ShownSample[] {
   const ids = new Set(running.map(({ id }) => id));
-  for (const [id, { stream }] of watched) {
-    if (ids.has(id)) continue;
+  const ended: ShownSample[] = [];
+  for (const [allocationId, { stream, last }] of watched) {
+    if (ids.has(allocationId)) continue;
     stream[Symbol.dispose]();
-    watched.delete(id);
+    watched.delete(allocationId);
+    if (last !== undefined) {
+      ended.push({ allocationId, type: "STOPPED", sample: last, before: undefined, nowMs });
+    }
   }
+  return ended;
 }
 
 function wants(allocation: Allocation, containerId: string): boolean {
@@ -178,8 +217,8 @@ function wants(allocation: Allocation, containerId: string): boolean {
 
 /**
  * Removes containers of this installation that no allocation wants: of an allocation that has ended, perhaps while the node was
- * away; or a second one of an allocation. One that is about to start or to end is wanted. Whose node it is does not matter: two
- * nodes may be one engine.
+ * away; or a second one of an allocation; and probes that have ended. One that is about to start or to end is wanted. Whose node
+ * it is does not matter. One that cannot be removed holds up no other, and is tried again.
  */
 async function removeOrphans(
   deps: CollectDeps,
@@ -188,13 +227,27 @@ async function removeOrphans(
   listed: readonly ListedContainer[],
   runningIds: ReadonlySet<string>,
 ): Promise<void> {
-  for (const { containerId, name, labels } of listed) {
-    const allocationId = labels["farebox.allocation"];
-    if (allocationId === undefined || runningIds.has(allocationId)) continue;
-    if (!/^[0-9a-f]{32}$/.test(allocationId)) continue;
-    const allocation = await readAllocation(deps.pool, allocationId);
-    if (allocation !== undefined && wants(allocation, containerId)) continue;
-    await engine.remove(containerId);
-    deps.events.orphanRemoved(node.id, name);
+  const suspects = listed.filter(
+    ({ labels }) => !runningIds.has(labels["farebox.allocation"] ?? ""),
+  );
+  for (let at = 0; at < suspects.length; at += removalsAtATime) {
+    const turn = suspects.slice(at, at + removalsAtATime).map(async (container) => {
+      if (!(await isOrphan(deps, container))) return;
+      await engine.remove(container.containerId);
+      deps.events.orphanRemoved(node.id, container.name);
+    });
+    for (const { status, ...it } of await Promise.allSettled(turn)) {
+      if (status === "rejected" && "reason" in it) deps.events.nodeSilent(node, it.reason);
+    }
   }
+}
+
+async function isOrphan(
+  { pool }: CollectDeps,
+  { containerId, labels, isRunning }: ListedContainer,
+): Promise<boolean> {
+  const id = labels["farebox.allocation"] ?? "";
+  if (!/^[0-9a-f]{32}$/.test(id)) return labels["farebox.probe"] === "true" && !isRunning;
+  const allocation = await readAllocation(pool, id);
+  return allocation === undefined || !wants(allocation, containerId);
 }

@@ -1,7 +1,7 @@
 import { EngineError } from "../docker/engine.ts";
 import type { DeviceNode } from "../domain/device-node.ts";
 import { readRunning } from "../store/allocation-store.ts";
-import { claimNode, listNodes, releaseNodes } from "../store/node-store.ts";
+import { claimNode, listNodes, readNode, releaseNodes } from "../store/node-store.ts";
 import { type CollectDeps, collectNode, type Watched } from "./collect-node.ts";
 import { nodesMax } from "./place-device.ts";
 import { releaseAllocation } from "./release-allocation.ts";
@@ -80,13 +80,13 @@ async function lookOnce(
   let node: DeviceNode | undefined;
   try {
     if (!(await claimOne(nodeId))) return false;
-    const nodes = await listNodes(deps.pool, nodesMax);
-    node = nodes.find(({ id }) => id === nodeId);
+    node = await readNode(deps.pool, nodeId);
     if (node === undefined) return false;
     await collectNode(deps, node, watched);
   } catch (error) {
     deps.events.nodeSilent(node ?? { id: nodeId, displayName: "" }, error);
-    if (error instanceof EngineError && node !== undefined) await endIfLost(deps, node, sinceMs);
+    const isSilent = error instanceof EngineError && error.kind === "SILENT";
+    if (isSilent && node !== undefined) await endIfLost(deps, node, sinceMs);
   }
   return true;
 }

@@ -1,5 +1,5 @@
 import { AppError, fieldError } from "@farebox/kit/app-error";
-import { inTransaction } from "@farebox/kit/mysql";
+import { inTransaction, type PoolConnection } from "@farebox/kit/mysql";
 import { EngineError } from "../docker/engine.ts";
 import type { Allocation } from "../domain/allocation.ts";
 import { containerName } from "../domain/container-name.ts";
@@ -68,12 +68,7 @@ async function noteRequest(
 }> {
   const nowMs = deps.clock.nowMs();
   return inTransaction(deps.pool, async (tx) => {
-    const seen = await readAllocation(tx, input.allocationId);
-    if (seen === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
-    // The node first, as whoever places a device does.
-    if (seen.nodeId !== "") await lockNode(tx, seen.nodeId);
-    const allocation = await lockAllocation(tx, input.allocationId);
-    if (allocation === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
+    const allocation = await lockWithNode(tx, input.allocationId);
     const known = await readExtension(tx, input);
     if (known !== undefined && known.addedMs !== input.addedMs) {
       throw new AppError("REQUEST_ID_REUSED");
@@ -83,16 +78,26 @@ async function noteRequest(
     // Given without a hold while Billing was away: there is no lease to add to yet.
     if (allocation.leaseId === "") throw billingUnavailable(undefined);
     const { leaseEndMs = nowMs } = allocation;
+    requireLimit(allocation, input.addedMs, nowMs);
+    await requireRoom(tx, allocation, input.addedMs, nowMs);
     const restMs = known?.restMs ?? leaseEndMs + input.addedMs - nowMs;
-    if (restMs > restMsMax) {
-      throw fieldError("duration", "what is left of the term would be more than 29 days");
-    }
-    if (known === undefined) {
-      await requireRoom(tx, allocation, input.addedMs);
-      await addExtension(tx, { ...input, restMs, nowMs });
-    }
+    if (known === undefined) await addExtension(tx, { ...input, restMs, nowMs });
     return { allocation, isApplied: false, restMs };
   });
+}
+
+/** Locks the node first: room is counted under its lock. */
+async function lockWithNode(tx: PoolConnection, id: string): Promise<Allocation> {
+  const seen = await readAllocation(tx, id);
+  if (seen !== undefined && seen.nodeId !== "") await lockNode(tx, seen.nodeId);
+  const allocation = await lockAllocation(tx, id);
+  if (allocation === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
+  return allocation;
+}
+
+function requireLimit({ leaseEndMs = 0 }: Allocation, addedMs: number, nowMs: number): void {
+  if (leaseEndMs + addedMs - nowMs <= restMsMax) return;
+  throw fieldError("duration", "what is left of the term would be more than 29 days");
 }
 
 function requireRunning(allocation: Allocation, nowMs: number): void {
@@ -103,26 +108,28 @@ function requireRunning(allocation: Allocation, nowMs: number): void {
 
 /** The room after the present end may be booked. */
 async function requireRoom(
-  tx: Parameters<typeof lockAllocation>[0],
+  tx: PoolConnection,
   { nodeId, leaseEndMs = 0, ask }: Allocation,
   addedMs: number,
+  nowMs: number,
 ): Promise<void> {
   const node = await readNode(tx, nodeId);
   if (node === undefined) throw noCapacity();
   // Its own promise ends where the span begins: it does not count twice.
   const span = { startMs: leaseEndMs, endMs: leaseEndMs + addedMs };
-  const promised = peakPromised(await readCommitments(tx, [nodeId]), span);
+  const promised = peakPromised(await readCommitments(tx, [nodeId], nowMs), span);
   if (!fitsInto(addResources(promised, ask.resources), node.capacity)) throw noCapacity();
 }
 
+/** Looks at room and limit once more: others may have booked since. What was held for more returns with the lease. */
 async function apply(deps: DeviceDeps, input: ExtendInput, granted: bigint): Promise<Allocation> {
   const nowMs = deps.clock.nowMs();
   return inTransaction(deps.pool, async (tx) => {
-    const locked = await lockAllocation(tx, input.allocationId);
-    if (locked === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
+    const locked = await lockWithNode(tx, input.allocationId);
     if ((await readExtension(tx, input))?.isApplied) return locked;
-    // It ended meanwhile: what was held for more returns with its lease.
     requireRunning(locked, nowMs);
+    requireLimit(locked, input.addedMs, nowMs);
+    await requireRoom(tx, locked, input.addedMs, nowMs);
     const change = {
       leaseEndMs: (locked.leaseEndMs ?? nowMs) + input.addedMs,
       termMs: locked.termMs + input.addedMs,

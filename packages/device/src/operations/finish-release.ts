@@ -50,7 +50,7 @@ async function takeDown(deps: DeviceDeps, releasing: Allocation): Promise<boolea
   const engine = deps.engines.of(node.engineUrl);
   try {
     await takeLastSample(deps, engine, releasing);
-    await engine.stop(releasing.containerId, Math.min(deps.terms.stopTimeoutMs, 10_000));
+    await engine.stop(releasing.containerId, deps.terms.stopTimeoutMs);
     await engine.remove(releasing.containerId);
     return true;
   } catch (error) {

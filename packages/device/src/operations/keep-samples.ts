@@ -1,5 +1,5 @@
 import { inTransaction } from "@farebox/kit/mysql";
-import { foldSample, newEpoch, type Sample } from "../domain/epoch.ts";
+import { foldSample, type Sample } from "../domain/epoch.ts";
 import { markSeen } from "../store/allocation-store.ts";
 import { beginEpochs, type EpochKey, lockEpochs, saveEpochs } from "../store/epoch-store.ts";
 import type { DeviceDeps } from "./device-deps.ts";
@@ -33,7 +33,7 @@ export async function keepSamples(
       ...it,
       epoch: (bySpelling.get(spellingOf(it)) ?? []).reduce(
         (epoch, { sample }) => foldSample(epoch, sample, gapMsMax),
-        it.epoch ?? newEpoch,
+        it.epoch,
       ),
     }));
     await saveEpochs(tx, folded);

@@ -25,6 +25,7 @@ import {
 } from "../store/window-store.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 import { nodesMax } from "./place-device.ts";
+import { termsOf } from "./report-usage.ts";
 
 export type ReadDeps = DeviceDeps & { readonly pageTokens: PageTokens };
 
@@ -90,7 +91,7 @@ const listedMax = 100;
 
 /** What an allocation used, and what that comes to by its own rate card. */
 export async function readUsage({ pool, rateCards }: DeviceDeps, allocation: Allocation) {
-  const { id, ask, modes, rateCardJson, startMs, seenMs, endMs } = allocation;
+  const { id, rateCardJson, startMs, seenMs, endMs } = allocation;
   const epochs = await readEpochs(pool, id);
   const filter = { state: undefined, allocationId: id };
   const page = { after: undefined, limit: listedMax, isNewestFirst: true };
@@ -98,7 +99,7 @@ export async function readUsage({ pool, rateCards }: DeviceDeps, allocation: All
   const watermarkMs = endMs ?? seenMs;
   const counted = sumEpochs(epochs.map(({ epoch }) => epoch));
   const ranMs = startMs === undefined ? 0 : (watermarkMs ?? startMs) - startMs;
-  const owed = owedUsage({ resources: ask.resources, modes }, counted, ranMs);
+  const owed = owedUsage(termsOf(allocation), counted, ranMs);
   const rates = rateCards.of(rateCardJson);
   return {
     epochs: epochs.slice(-listedMax),
@@ -131,6 +132,7 @@ export async function loadsOf(
   const commitments = await readCommitments(
     pool,
     nodes.map(({ id }) => id),
+    nowMs,
   );
   const byNode = Map.groupBy(commitments, ({ nodeId }) => nodeId);
   return nodes.map((node) => {

@@ -50,7 +50,8 @@ export async function registerNode(
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw new AppError("NODE_UNREACHABLE", undefined, {
-      metadata: { field: "engine_url", why: error.why.slice(0, 200) },
+      // For operators, who may know.
+      metadata: { field: "engine_url", why: error.message.slice(0, 200) },
       cause: error,
     });
   }

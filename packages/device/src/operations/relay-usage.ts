@@ -42,6 +42,7 @@ export async function relayUsage(deps: RelayDeps, signal: AbortSignal): Promise<
     const reports = windows.filter(({ kind }) => kind === "REPORT");
     if (reports.length > 0) await sendReports(deps, reports);
     for (const window of windows) {
+      if (signal.aborted || !deps.policy.isClosed()) break;
       if (window.kind !== "REPORT") await settleOne(deps, window, () => giveBack(deps, window));
     }
     deps.events.reportsCounted(await countUndelivered(deps.pool));
@@ -169,8 +170,9 @@ async function putOff(deps: RelayDeps, window: UsageWindow, error: unknown): Pro
   const waitMs = Math.min(backOffMs.first * 2 ** Math.min(attempts, 10), backOffMs.most);
   const dueMs = deps.clock.nowMs() + waitMs;
   const reason = error instanceof AppError ? error.reason : "UNAVAILABLE";
-  await closeWindow(deps.pool, id, { state: "PENDING", error: reason, dueMs });
-  if (!isBrokenCircuitError(error)) deps.events.reportPutOff(allocationId, error);
+  const isSent = !isBrokenCircuitError(error);
+  await closeWindow(deps.pool, id, { state: "PENDING", error: reason, dueMs, isSent });
+  if (isSent) deps.events.reportPutOff(allocationId, error);
 }
 
 function refusalOf(error: ErrorReason): AppError {

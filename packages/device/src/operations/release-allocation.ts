@@ -18,12 +18,14 @@ export async function releaseAllocation(
   id: string,
   reason: EndReason,
   note = "",
+  /** Asked of the running allocation as it is when it is locked: an extension may have come in between. */
+  isDue: (locked: Allocation) => boolean = () => true,
 ): Promise<Allocation> {
   const nowMs = deps.clock.nowMs();
   const allocation = await inTransaction(deps.pool, async (tx) => {
     const locked = await lockAllocation(tx, id);
     if (locked === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
-    if (locked.state !== "RUNNING") return locked;
+    if (locked.state !== "RUNNING" || !isDue(locked)) return locked;
     const change = {
       state: "RELEASING",
       endReason: reason,
@@ -40,8 +42,9 @@ export async function releaseAllocation(
     case "BOOKED":
     case "PLACED": {
       const cancelled = await cancelAllocation(deps, id, reason, note);
-      // It started in between: states move forward only, so that this happens once.
-      return cancelled.state === "RUNNING" ? releaseAllocation(deps, id, reason, note) : cancelled;
+      // It started in between. States move forward only: this happens once.
+      const hasStarted = cancelled.state === "RUNNING" || cancelled.state === "RELEASING";
+      return hasStarted ? releaseAllocation(deps, id, reason, note) : cancelled;
     }
     default:
       return allocation;

@@ -5,6 +5,7 @@ import {
   circuitBreaker,
   ExponentialBackoff,
   handleWhen,
+  isBrokenCircuitError,
   retry,
   wrap,
 } from "cockatiel";
@@ -36,10 +37,14 @@ export function createReportPolicy(of: {
     halfOpenAfter: of.breakerOpenMs,
     breaker: new ConsecutiveBreaker(of.breakerFailures),
   });
-  const again = retry(unanswered, {
-    maxAttempts: of.retriesMax,
-    backoff: new ExponentialBackoff({ initialDelay: 100, maxDelay: backOffMsMax }),
-  });
+  // While the circuit is open waiting for it is the next turn's.
+  const again = retry(
+    handleWhen((error) => !isRefusal(error) && !isBrokenCircuitError(error)),
+    {
+      maxAttempts: of.retriesMax,
+      backoff: new ExponentialBackoff({ initialDelay: 100, maxDelay: backOffMsMax }),
+    },
+  );
   const policy = wrap(again, breaker);
   const openedFor = createOpenTimer(breaker.onBreak, of.breakerOpenMs);
   return {

@@ -5,6 +5,8 @@ import type { Sample } from "../domain/epoch.ts";
 /** A device's latest sample, and the one before. */
 export type ShownSample = {
   readonly allocationId: string;
+  /** Whether it is the first or the last that is known of a device. */
+  readonly type: "STARTED" | "PERIODIC" | "STOPPED";
   readonly sample: Sample;
   readonly before: Sample | undefined;
   /** When it was taken in. */
@@ -21,7 +23,6 @@ export type LiveFigures = {
   readonly memoryBytes: bigint;
   readonly sentBytes: bigint;
   readonly receivedBytes: bigint;
-  readonly isMeasured: boolean;
 };
 
 const keptMs = 7 * 86_400_000;
@@ -45,7 +46,9 @@ export function createShowSamples(redis: Redis, events: DeviceEvents): ShowSampl
       pipeline.set(liveKey(allocationId), JSON.stringify(liveOf(shown, nowMs)), "PX", liveMs);
     }
     try {
-      await pipeline.exec();
+      const answers = (await pipeline.exec()) ?? [];
+      const failed = answers.find(([error]) => error !== null)?.[0];
+      if (failed) events.samplesNotShown(failed);
     } catch (error) {
       events.samplesNotShown(error);
     }
@@ -78,11 +81,10 @@ function liveOf({ sample, before }: ShownSample, nowMs: number) {
     memoryBytes: sample.memoryBytes?.toString(),
     sentBytes: sample.sentBytes?.toString(),
     receivedBytes: sample.receivedBytes?.toString(),
-    isMeasured: true,
   };
 }
 
-function fieldsOf({ sample, nowMs }: ShownSample): readonly (string | number)[] {
+function fieldsOf({ type, sample, nowMs }: ShownSample): readonly (string | number)[] {
   const fields: readonly (readonly [string, bigint | undefined])[] = [
     ["cpu_nanoseconds", sample.cpuNanoseconds],
     ["memory_bytes", sample.memoryBytes],
@@ -92,7 +94,7 @@ function fieldsOf({ sample, nowMs }: ShownSample): readonly (string | number)[] 
     ["written_bytes", sample.writtenBytes],
   ];
   return [
-    ...["type", "PERIODIC", "taken_ms", nowMs, "read_ms", sample.readMs],
+    ...["type", type, "taken_ms", nowMs, "read_ms", sample.readMs],
     ...fields.flatMap(([name, value]) => (value === undefined ? [] : [name, value.toString()])),
   ];
 }

@@ -29,16 +29,22 @@ export async function startContainer(deps: DeviceDeps, held: Allocation): Promis
     return await noteRunning(deps, held.id, containerId, sight.startedAt);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    if (error.kind === "REFUSED") {
-      return cancelAllocation(deps, held.id, "START_FAILED", error.why);
-    }
     deps.events.nodeSilent(node, error);
+    if (error.kind === "REFUSED") {
+      return cancelAllocation(deps, held.id, "START_FAILED", refusalText(error));
+    }
     throw new AppError("DEVICE_START_FAILED", "The node does not answer; repeat the request.", {
       metadata: { why: "the node does not answer" },
       retryAfterMs: 1000,
       cause: error,
     });
   }
+}
+
+/** What the owner may know of a refusal; the log has the engine's own words. */
+function refusalText({ status }: EngineError): string {
+  if (status === 404) return "the image is not on the node";
+  return status === 400 ? "the engine cannot run this command" : "the engine refused the container";
 }
 
 function specOf({ installation, terms }: DeviceDeps, allocation: Allocation) {
@@ -79,7 +85,7 @@ async function noteRunning(
     } as const;
     const running: Allocation = { ...locked, ...change };
     await beginEpochs(tx, [{ allocationId: id, startedAt }]);
-    await changeAllocation(tx, id, { ...change, attempts: 0, dueMs: nextDue(deps.terms, running) });
+    await changeAllocation(tx, id, { ...change, dueMs: nextDue(deps.terms, running) });
     await tellOwner(tx, "device.allocated", running, nowMs);
     isMoved = true;
     return running;

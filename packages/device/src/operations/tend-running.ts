@@ -11,14 +11,15 @@ import { tellOwner } from "./tell-owner.ts";
 /** Does what is due for a running device: ends it, warns of its end, reports what it has used. */
 export async function tendRunning(deps: DeviceDeps, running: Allocation): Promise<Allocation> {
   const nowMs = deps.clock.nowMs();
-  const { leaseEndMs = 0, stopMs = Infinity } = running;
-  if (nowMs >= leaseEndMs) return releaseAllocation(deps, running.id, "TERM_ENDED");
-  if (nowMs >= stopMs) return releaseAllocation(deps, running.id, "MONEY_ENDED");
+  const isOver = ({ leaseEndMs = 0 }: Allocation) => nowMs >= leaseEndMs;
+  const isBroke = ({ stopMs = Infinity }: Allocation) => nowMs >= stopMs;
+  if (isOver(running)) return releaseAllocation(deps, running.id, "TERM_ENDED", "", isOver);
+  if (isBroke(running)) return releaseAllocation(deps, running.id, "MONEY_ENDED", "", isBroke);
   return inTransaction(deps.pool, async (tx) => {
     const locked = await lockAllocation(tx, running.id);
     if (locked === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
     if (locked.state !== "RUNNING") return locked;
-    const { reportedMs = 0, seenMs = 0 } = locked;
+    const { reportedMs = 0, seenMs = 0, leaseEndMs = 0 } = locked;
     const isDue = nowMs >= reportedMs + deps.terms.reportPeriodMs;
     const reported = isDue
       ? await reportUsage(tx, locked, { untilMs: seenMs, isLast: false, nowMs })

@@ -94,7 +94,7 @@ export function toProtoAllocation(
   nowMs: number,
 ): MessageInitShape<typeof AllocationSchema> {
   const { id, nodeId, ask, startMs, endMs, leaseEndMs, containerId } = allocation;
-  const end = endMs ?? nowMs;
+  const end = endMs ?? Math.min(nowMs, leaseEndMs ?? nowMs);
   const ranMs = startMs === undefined ? 0 : Math.max(0, end - startMs);
   return {
     id: `alc_${id}`,

@@ -9,6 +9,7 @@ import {
   type EpochSchema,
   type LiveFiguresSchema,
   type UsageWindowSchema,
+  WindowKind,
 } from "@farebox/proto/farebox/device/v1/metering";
 import type { Epoch } from "../domain/epoch.ts";
 import type { LiveFigures } from "../operations/show-samples.ts";
@@ -31,6 +32,7 @@ export function toProtoWindow(
     id: `dut_${window.id}`,
     allocationId: `alc_${window.allocationId}`,
     accountId: window.accountId,
+    kind: WindowKind[window.kind],
     periodStart: timestampFromMs(window.periodStartMs),
     periodEnd: timestampFromMs(window.periodEndMs),
     quantities: window.quantities.map(({ dimension, counted, quality }) => ({

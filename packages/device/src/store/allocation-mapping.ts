@@ -10,9 +10,9 @@ export const selectAllocation = `SELECT LOWER(HEX(id)) AS id_hex, account_id, re
     LOWER(HEX(node_id)) AS node_hex, container_id, CAST(book_time AS CHAR) AS book_text, CAST(queue_until AS CHAR) AS queue_text,
     CAST(place_time AS CHAR) AS place_text,
     CAST(start_time AS CHAR) AS start_text, CAST(lease_end_time AS CHAR) AS lease_end_text, CAST(seen_time AS CHAR) AS seen_text,
-    CAST(end_time AS CHAR) AS end_text, term_ms, cpu_mode, memory_mode, hold_state, lease_id, hold, currency_code, rate_card,
+    CAST(end_time AS CHAR) AS end_text, term_ms, cpu_mode, memory_mode, is_traffic_sold, hold_state, lease_id, hold, currency_code, rate_card,
     CAST(reported_time AS CHAR) AS reported_text, reported_cpu, reported_memory, reported_storage, reported_network,
-    CAST(stop_time AS CHAR) AS stop_text, money_asks, CAST(create_time AS CHAR) AS create_text
+    CAST(stop_time AS CHAR) AS stop_text, money_asks, money_ask, money_ask_rest_ms, CAST(create_time AS CHAR) AS create_text
   FROM allocation`;
 
 export type AllocationRow = RowDataPacket & {
@@ -36,6 +36,7 @@ export type AllocationRow = RowDataPacket & {
   readonly term_ms: bigint;
   readonly cpu_mode: string;
   readonly memory_mode: string;
+  readonly is_traffic_sold: number;
   readonly hold_state: string;
   readonly lease_id: string;
   readonly hold: Nanos;
@@ -48,6 +49,8 @@ export type AllocationRow = RowDataPacket & {
   readonly reported_network: string;
   readonly stop_text: string | null;
   readonly money_asks: number;
+  readonly money_ask: Nanos | null;
+  readonly money_ask_rest_ms: bigint | null;
   readonly create_text: string;
 };
 
@@ -73,6 +76,7 @@ export function toAllocation(row: AllocationRow): Allocation {
     endMs: readTime(row.end_text),
     termMs: Number(row.term_ms),
     modes: { cpu: oneOf(priceModes, row.cpu_mode), memory: oneOf(priceModes, row.memory_mode) },
+    isTrafficSold: row.is_traffic_sold === 1,
     holdState: oneOf(holdStates, row.hold_state),
     leaseId: row.lease_id,
     hold: row.hold,
@@ -88,6 +92,10 @@ export function toAllocation(row: AllocationRow): Allocation {
     },
     stopMs: readTime(row.stop_text),
     moneyAsks: row.money_asks,
+    moneyAsk:
+      row.money_ask === null
+        ? undefined
+        : { amount: row.money_ask, restMs: Number(row.money_ask_rest_ms ?? 0n) },
     createMs: readTime(row.create_text) ?? 0,
   };
 }
@@ -116,14 +124,14 @@ export type AllocationChange = Partial<
     | "reported"
     | "stopMs"
     | "moneyAsks"
+    | "moneyAsk"
+    | "isTrafficSold"
   >
 > & {
   /** When something is next to be done for it; undefined leaves that as it is, null says that nothing is. */
   readonly dueMs?: number | null;
-  readonly attempts?: number;
   readonly isMoneyWarned?: boolean;
   readonly isTermWarned?: boolean;
-  readonly moneyDueMs?: number;
 };
 
 /** The columns of a change. A key that is there with `undefined` empties its column. */
@@ -153,10 +161,11 @@ export function columnsOf(change: AllocationChange): Record<string, unknown> {
   put("stopMs", "stop_time", () => time(change.stopMs));
   put("moneyAsks", "money_asks", () => change.moneyAsks);
   put("dueMs", "due_time", () => time(change.dueMs));
-  put("attempts", "attempts", () => change.attempts);
+  put("isTrafficSold", "is_traffic_sold", () => (change.isTrafficSold ? 1 : 0));
+  put("moneyAsk", "money_ask", () => change.moneyAsk?.amount ?? null);
+  put("moneyAsk", "money_ask_rest_ms", () => change.moneyAsk?.restMs ?? null);
   put("isMoneyWarned", "is_money_warned", () => (change.isMoneyWarned ? 1 : 0));
   put("isTermWarned", "is_term_warned", () => (change.isTermWarned ? 1 : 0));
-  put("moneyDueMs", "money_due_time", () => time(change.moneyDueMs));
   if (change.reported !== undefined) {
     // As text: the columns are wider than BIGINT, and decimals are compared with nothing but themselves.
     columns.reported_cpu = change.reported.cpuNanoseconds.toString();

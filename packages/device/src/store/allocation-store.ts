@@ -137,7 +137,7 @@ export async function readRunning(
   return rows.map(toAllocation);
 }
 
-/** Allocations in a state, by the time that they are for; the longest waiting first. */
+/** Waiting allocations in the order of `queueOrder`, which does not change with time; bookings only from those whose time has come. */
 export async function readWaiting(
   db: Queryable,
   state: "QUEUED" | "BOOKED",
@@ -145,7 +145,7 @@ export async function readWaiting(
 ): Promise<readonly Allocation[]> {
   const booked = state === "BOOKED" ? "AND book_time <= ?" : "";
   const [rows] = await db.query<AllocationRow[]>(
-    `${selectAllocation} WHERE state = ? ${booked} ORDER BY priority DESC, create_time LIMIT ?`,
+    `${selectAllocation} WHERE state = ? ${booked} ORDER BY priority * 60 - UNIX_TIMESTAMP(create_time) DESC, id LIMIT ?`,
     state === "BOOKED" ? [state, toTime(of.bookedBeforeMs), of.limit] : [state, of.limit],
   );
   return rows.map(toAllocation);
@@ -171,6 +171,7 @@ export async function countQueued(db: Queryable): Promise<number> {
 export async function readCommitments(
   db: Queryable,
   nodeIds: readonly string[],
+  nowMs: number,
 ): Promise<readonly (Commitment & { readonly nodeId: string; readonly accountId: string })[]> {
   if (nodeIds.length === 0) return [];
   const [rows] = await db.query<CommitmentRow[]>(
@@ -184,15 +185,17 @@ export async function readCommitments(
     nodeId: row.node_hex,
     accountId: row.account_id,
     startMs: row.state === "BOOKED" ? Number(row.book_ms) : 0,
-    endMs: commitmentEnd(row),
+    endMs: commitmentEnd(row, nowMs),
     resources: { cpuMillis: row.cpu_millis, memoryMb: row.memory_mb, storageMb: row.storage_mb },
   }));
 }
 
-function commitmentEnd(row: CommitmentRow): number {
+/** What is over and not gone keeps its room until it is. */
+function commitmentEnd(row: CommitmentRow, nowMs: number): number {
   if (row.state === "BOOKED") return Number(row.book_ms) + Number(row.term_ms);
   if (row.state === "RELEASING" || row.lease_end_ms === null) return Infinity;
-  return Number(row.lease_end_ms);
+  const endMs = Number(row.lease_end_ms);
+  return endMs <= nowMs ? Infinity : endMs;
 }
 
 /** A page of allocations, newest first. */
@@ -222,13 +225,13 @@ export async function listAllocations(
   return rows.map(toAllocation);
 }
 
-/** Allocations that ended since, newest first. */
+/** Allocations that ended since, the latest end first. */
 export async function readEnded(
   db: Queryable,
   of: { readonly sinceMs: number; readonly limit: number },
 ): Promise<readonly Allocation[]> {
   const [rows] = await db.query<AllocationRow[]>(
-    `${selectAllocation} WHERE state = 'RELEASED' AND end_time >= ? ORDER BY id DESC LIMIT ?`,
+    `${selectAllocation} WHERE state = 'RELEASED' AND end_time >= ? ORDER BY end_time DESC, id DESC LIMIT ?`,
     [toTime(of.sinceMs), of.limit],
   );
   return rows.map(toAllocation);

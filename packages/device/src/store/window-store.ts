@@ -33,7 +33,7 @@ export type UsageWindow = {
   readonly charged: Nanos | undefined;
 };
 
-/** Puts something in the outbox. One that is there already, by allocation, kind and period, stays as it is. */
+/** Puts something in the outbox. Throws when it is there already, by allocation, kind and period: nothing is reported twice. */
 export async function addWindow(
   db: Queryable,
   window: Pick<
@@ -48,7 +48,7 @@ export async function addWindow(
   >,
   nowMs: number,
 ): Promise<void> {
-  await db.query("INSERT IGNORE INTO usage_window SET ?", [
+  await db.query("INSERT INTO usage_window SET ?", [
     {
       allocation_id: toBytes(window.allocationId),
       account_id: window.accountId,
@@ -101,7 +101,12 @@ export async function closeWindow(
   outcome:
     | { readonly state: "DELIVERED"; readonly charged: Nanos | undefined }
     | { readonly state: "DEAD"; readonly error: string }
-    | { readonly state: "PENDING"; readonly error: string; readonly dueMs: number },
+    | {
+        readonly state: "PENDING";
+        readonly error: string;
+        readonly dueMs: number;
+        readonly isSent: boolean;
+      },
 ): Promise<void> {
   const changed = {
     state: outcome.state,
@@ -110,8 +115,8 @@ export async function closeWindow(
     ...(outcome.state === "DELIVERED" ? { charged: outcome.charged ?? null } : {}),
   };
   await db.query(
-    "UPDATE usage_window SET ?, attempts = attempts + 1 WHERE id = ? AND state <> 'DELIVERED'",
-    [changed, id],
+    "UPDATE usage_window SET ?, attempts = attempts + ? WHERE id = ? AND state <> 'DELIVERED'",
+    [changed, outcome.state === "PENDING" && !outcome.isSent ? 0 : 1, id],
   );
 }
 
@@ -129,7 +134,7 @@ export async function readWindow(db: Queryable, id: bigint): Promise<UsageWindow
   return rows[0] && toWindow(rows[0]);
 }
 
-/** Windows that charge, of an allocation or of all; in the order of their making, or the newest first. */
+/** What Billing is told, of an allocation or of all; in the order of their making, or the newest first. */
 export async function listWindows(
   db: Queryable,
   filter: { readonly state: DeliveryState | undefined; readonly allocationId: string },
@@ -155,6 +160,20 @@ export async function listWindows(
   return rows.map(toWindow);
 }
 
+/** What Billing has charged for each allocation so far; one of which it has charged nothing is left out. */
+export async function sumCharged(
+  db: Queryable,
+  allocationIds: readonly string[],
+): Promise<ReadonlyMap<string, Nanos>> {
+  if (allocationIds.length === 0) return new Map();
+  const [rows] = await db.query<ChargedRow[]>(
+    `SELECT LOWER(HEX(allocation_id)) AS allocation_hex, CAST(SUM(charged) AS SIGNED) AS charged
+      FROM usage_window WHERE allocation_id IN (?) AND charged IS NOT NULL GROUP BY allocation_id`,
+    [allocationIds.map(toBytes)],
+  );
+  return new Map(rows.map((row) => [row.allocation_hex, row.charged]));
+}
+
 /** How many wait to be sent, and how many for a person. */
 export async function countUndelivered(
   db: Queryable,
@@ -169,6 +188,7 @@ export async function countUndelivered(
 const select = `SELECT id, LOWER(HEX(allocation_id)) AS allocation_hex, account_id, kind, CAST(period_start AS CHAR) AS start_text,
     CAST(period_end AS CHAR) AS end_text, quantities, is_last, state, attempts, error, charged FROM usage_window`;
 
+type ChargedRow = RowDataPacket & { readonly allocation_hex: string; readonly charged: Nanos };
 type CountRow = RowDataPacket & { readonly state: string; readonly n: bigint };
 type WindowRow = RowDataPacket & {
   readonly id: bigint;

@@ -107,14 +107,14 @@ export type Allocation = Message<"farebox.device.v1.Allocation"> & {
   memoryMb: bigint;
 
   /**
-   * Storage that is reserved, in units of 2^20 bytes.
+   * Storage that is reserved and billed, in units of 2^20 bytes. The engine does not enforce it.
    *
    * @generated from field: int64 storage_mb = 13;
    */
   storageMb: bigint;
 
   /**
-   * For how long the device is allocated, extensions included. It counts from start_time.
+   * For how long the device is allocated, extensions included. It counts from when it gets its place: starting is part of it.
    *
    * @generated from field: google.protobuf.Duration duration = 14;
    */

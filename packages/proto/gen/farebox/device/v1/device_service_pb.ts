@@ -96,7 +96,7 @@ export type AllocateDeviceRequest = Message<"farebox.device.v1.AllocateDeviceReq
   memoryMb: bigint;
 
   /**
-   * Storage to reserve, in units of 2^20 bytes.
+   * Storage to reserve, in units of 2^20 bytes. It is billed; the engine does not enforce it.
    *
    * @generated from field: int64 storage_mb = 10;
    */

@@ -20,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file farebox/device/v1/metering.proto.
  */
 export const file_farebox_device_v1_metering: GenFile = /*@__PURE__*/
-  fileDesc("CiBmYXJlYm94L2RldmljZS92MS9tZXRlcmluZy5wcm90bxIRZmFyZWJveC5kZXZpY2UudjEiygIKBUVwb2NoEhIKCnN0YXJ0ZWRfYXQYASABKAkSFwoPY3B1X25hbm9zZWNvbmRzGAIgASgJEhIKCnNlbnRfYnl0ZXMYAyABKAMSFgoOcmVjZWl2ZWRfYnl0ZXMYBCABKAMSEgoKcmVhZF9ieXRlcxgFIAEoAxIVCg13cml0dGVuX2J5dGVzGAYgASgDEiAKGG1lbW9yeV9ieXRlX21pbGxpc2Vjb25kcxgHIAEoCRIcChR1bmtub3duX21pbGxpc2Vjb25kcxgIIAEoAxIUCgxzYW1wbGVfY291bnQYCSABKAMSMwoPZmlyc3RfcmVhZF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5sYXN0X3JlYWRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi+wIKC1VzYWdlV2luZG93EgoKAmlkGAEgASgJEhUKDWFsbG9jYXRpb25faWQYAiABKAkSEgoKYWNjb3VudF9pZBgDIAEoCRIwCgxwZXJpb2Rfc3RhcnQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnBlcmlvZF9lbmQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKCnF1YW50aXRpZXMYBiADKAsyIi5mYXJlYm94LmJpbGxpbmcudjEuRGV2aWNlUXVhbnRpdHkSLwoFc3RhdGUYByABKA4yIC5mYXJlYm94LmRldmljZS52MS5EZWxpdmVyeVN0YXRlEhAKCGF0dGVtcHRzGAggASgFEi0KBWVycm9yGAkgASgOMh4uZmFyZWJveC5jb21tb24udjEuRXJyb3JSZWFzb24SKQoHY2hhcmdlZBgKIAEoCzIYLmZhcmVib3guY29tbW9uLnYxLk1vbmV5IqgBCgtMaXZlRmlndXJlcxIvCgtzYW1wbGVfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJY3B1X2NvcmVzGAIgASgBEhQKDG1lbW9yeV9ieXRlcxgDIAEoAxISCgpzZW50X2J5dGVzGAQgASgDEhYKDnJlY2VpdmVkX2J5dGVzGAUgASgDEhMKC2lzX21lYXN1cmVkGAYgASgIIrkBChRBbGxvY2F0aW9uRGlmZmVyZW5jZRIxCgphbGxvY2F0aW9uGAEgASgLMh0uZmFyZWJveC5kZXZpY2UudjEuQWxsb2NhdGlvbhIqCghyZXBvcnRlZBgCIAEoCzIYLmZhcmVib3guY29tbW9uLnYxLk1vbmV5EikKB2NoYXJnZWQYAyABKAsyGC5mYXJlYm94LmNvbW1vbi52MS5Nb25leRIXCg91bm1hdGNoZWRfY291bnQYBCABKAUqggEKDURlbGl2ZXJ5U3RhdGUSHgoaREVMSVZFUllfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZERUxJVkVSWV9TVEFURV9QRU5ESU5HEAESHAoYREVMSVZFUllfU1RBVEVfREVMSVZFUkVEEAISFwoTREVMSVZFUllfU1RBVEVfREVBRBADYgZwcm90bzM", [file_farebox_billing_v1_device_usage, file_farebox_common_v1_error_reason, file_farebox_common_v1_money, file_farebox_device_v1_allocation, file_google_protobuf_timestamp]);
+  fileDesc("CiBmYXJlYm94L2RldmljZS92MS9tZXRlcmluZy5wcm90bxIRZmFyZWJveC5kZXZpY2UudjEiygIKBUVwb2NoEhIKCnN0YXJ0ZWRfYXQYASABKAkSFwoPY3B1X25hbm9zZWNvbmRzGAIgASgJEhIKCnNlbnRfYnl0ZXMYAyABKAMSFgoOcmVjZWl2ZWRfYnl0ZXMYBCABKAMSEgoKcmVhZF9ieXRlcxgFIAEoAxIVCg13cml0dGVuX2J5dGVzGAYgASgDEiAKGG1lbW9yeV9ieXRlX21pbGxpc2Vjb25kcxgHIAEoCRIcChR1bmtub3duX21pbGxpc2Vjb25kcxgIIAEoAxIUCgxzYW1wbGVfY291bnQYCSABKAMSMwoPZmlyc3RfcmVhZF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5sYXN0X3JlYWRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiqAMKC1VzYWdlV2luZG93EgoKAmlkGAEgASgJEhUKDWFsbG9jYXRpb25faWQYAiABKAkSEgoKYWNjb3VudF9pZBgDIAEoCRIrCgRraW5kGAsgASgOMh0uZmFyZWJveC5kZXZpY2UudjEuV2luZG93S2luZBIwCgxwZXJpb2Rfc3RhcnQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnBlcmlvZF9lbmQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKCnF1YW50aXRpZXMYBiADKAsyIi5mYXJlYm94LmJpbGxpbmcudjEuRGV2aWNlUXVhbnRpdHkSLwoFc3RhdGUYByABKA4yIC5mYXJlYm94LmRldmljZS52MS5EZWxpdmVyeVN0YXRlEhAKCGF0dGVtcHRzGAggASgFEi0KBWVycm9yGAkgASgOMh4uZmFyZWJveC5jb21tb24udjEuRXJyb3JSZWFzb24SKQoHY2hhcmdlZBgKIAEoCzIYLmZhcmVib3guY29tbW9uLnYxLk1vbmV5IpMBCgtMaXZlRmlndXJlcxIvCgtzYW1wbGVfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJY3B1X2NvcmVzGAIgASgBEhQKDG1lbW9yeV9ieXRlcxgDIAEoAxISCgpzZW50X2J5dGVzGAQgASgDEhYKDnJlY2VpdmVkX2J5dGVzGAUgASgDIrkBChRBbGxvY2F0aW9uRGlmZmVyZW5jZRIxCgphbGxvY2F0aW9uGAEgASgLMh0uZmFyZWJveC5kZXZpY2UudjEuQWxsb2NhdGlvbhIqCghyZXBvcnRlZBgCIAEoCzIYLmZhcmVib3guY29tbW9uLnYxLk1vbmV5EikKB2NoYXJnZWQYAyABKAsyGC5mYXJlYm94LmNvbW1vbi52MS5Nb25leRIXCg91bm1hdGNoZWRfY291bnQYBCABKAUqcAoKV2luZG93S2luZBIbChdXSU5ET1dfS0lORF9VTlNQRUNJRklFRBAAEhYKEldJTkRPV19LSU5EX1JFUE9SVBABEhcKE1dJTkRPV19LSU5EX1JFTEVBU0UQAhIUChBXSU5ET1dfS0lORF9VTkRPEAMqggEKDURlbGl2ZXJ5U3RhdGUSHgoaREVMSVZFUllfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZERUxJVkVSWV9TVEFURV9QRU5ESU5HEAESHAoYREVMSVZFUllfU1RBVEVfREVMSVZFUkVEEAISFwoTREVMSVZFUllfU1RBVEVfREVBRBADYgZwcm90bzM", [file_farebox_billing_v1_device_usage, file_farebox_common_v1_error_reason, file_farebox_common_v1_money, file_farebox_device_v1_allocation, file_google_protobuf_timestamp]);
 
 /**
  * Epoch is one run of an allocation's container, from a start to the next, with the highest counters seen.
@@ -142,6 +142,13 @@ export type UsageWindow = Message<"farebox.device.v1.UsageWindow"> & {
   accountId: string;
 
   /**
+   * What Billing is told.
+   *
+   * @generated from field: farebox.device.v1.WindowKind kind = 11;
+   */
+  kind: WindowKind;
+
+  /**
    * When the period begins.
    *
    * @generated from field: google.protobuf.Timestamp period_start = 4;
@@ -199,7 +206,7 @@ export const UsageWindowSchema: GenMessage<UsageWindow> = /*@__PURE__*/
   messageDesc(file_farebox_device_v1_metering, 1);
 
 /**
- * LiveFigures are the latest samples of a running device.
+ * LiveFigures are the latest sample of a running device. There are none for one that was not measured within the last minute.
  *
  * @generated from message farebox.device.v1.LiveFigures
  */
@@ -238,13 +245,6 @@ export type LiveFigures = Message<"farebox.device.v1.LiveFigures"> & {
    * @generated from field: int64 received_bytes = 5;
    */
   receivedBytes: bigint;
-
-  /**
-   * Whether the engine's answers could be used; what is false is not billed by use.
-   *
-   * @generated from field: bool is_measured = 6;
-   */
-  isMeasured: boolean;
 };
 
 /**
@@ -297,6 +297,54 @@ export const AllocationDifferenceSchema: GenMessage<AllocationDifference> = /*@_
   messageDesc(file_farebox_device_v1_metering, 3);
 
 /**
+ * WindowKind is what Billing is told.
+ *
+ * @generated from enum farebox.device.v1.WindowKind
+ */
+export const WindowKind = {
+  /**
+   * Not stated.
+   *
+   * @generated from enum value: WINDOW_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * What was used in a period; with the last one the lease is closed.
+   *
+   * @generated from enum value: WINDOW_KIND_REPORT = 1;
+   */
+  REPORT: 1,
+
+  /**
+   * To close the lease of what was never used.
+   *
+   * @generated from enum value: WINDOW_KIND_RELEASE = 2;
+   */
+  RELEASE: 2,
+
+  /**
+   * To find out whether a hold came about whose answer was lost, and close it.
+   *
+   * @generated from enum value: WINDOW_KIND_UNDO = 3;
+   */
+  UNDO: 3,
+} as const;
+
+/**
+ * WindowKind is what Billing is told.
+ *
+ * @generated from enum farebox.device.v1.WindowKind
+ */
+export type WindowKind = (typeof WindowKind)[keyof typeof WindowKind] | UnknownEnum;
+
+/**
+ * Describes the enum farebox.device.v1.WindowKind.
+ */
+export const WindowKindSchema: GenEnum<WindowKind> = /*@__PURE__*/
+  enumDesc(file_farebox_device_v1_metering, 0);
+
+/**
  * DeliveryState says whether Billing has a report.
  *
  * @generated from enum farebox.device.v1.DeliveryState
@@ -342,5 +390,5 @@ export type DeliveryState = (typeof DeliveryState)[keyof typeof DeliveryState] |
  * Describes the enum farebox.device.v1.DeliveryState.
  */
 export const DeliveryStateSchema: GenEnum<DeliveryState> = /*@__PURE__*/
-  enumDesc(file_farebox_device_v1_metering, 0);
+  enumDesc(file_farebox_device_v1_metering, 1);
 
