@@ -8,6 +8,7 @@ import {
   AllocationState,
   EndReason,
 } from "@farebox/proto/farebox/device/v1/allocation";
+import { DeliveryState } from "@farebox/proto/farebox/device/v1/metering";
 import { NodeState } from "@farebox/proto/farebox/device/v1/node";
 import { openReplayEngine, type ReplayEngine } from "../src/engines/replay-engine.ts";
 import { awaitCondition } from "../src/faults/await-condition.ts";
@@ -376,6 +377,33 @@ it("what cannot be is refused, naming the field, and leaves nothing", async () =
   );
   await awaitReported(under);
   assert.equal((await moneyOf(under, accountId))[1], 0n);
+});
+
+it("a request that Billing refuses to consider keeps no room", async () => {
+  const { accountId } = await newOwner(under, 10);
+  const userId = "\u{1f600}".repeat(100);
+  await assert.rejects(under.devices.allocateDevice(wishOf(accountId, { userId })), AppError);
+  const { nodes } = await under.devices.listNodes({});
+  assert.deepEqual(
+    nodes.map(({ deviceCount }) => deviceCount),
+    [0, 0],
+  );
+  const { windows } = await under.devices.listUsageWindows({ state: DeliveryState.DEAD });
+  assert.deepEqual(windows, []);
+});
+
+it("a booking whose node is drained begins elsewhere", async () => {
+  const { accountId } = await newOwner(under, 10);
+  const { allocation: booking } = await under.devices.reserveDevice({
+    device: wishOf(accountId),
+    bookTime: timestampFromMs(Date.now() + 1_000),
+  });
+  const nodeId = booking?.nodeId ?? "";
+  await under.devices.drainNode({ nodeId });
+  const begun = await awaitState(under, booking?.id ?? "", "RUNNING");
+  assert.notEqual(begun.nodeId, nodeId);
+  await under.devices.drainNode({ nodeId, undo: true });
+  await releaseAll([begun]);
 });
 
 it("no environment, command or key is logged", async () => {

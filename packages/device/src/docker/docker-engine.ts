@@ -12,6 +12,7 @@ import { probeEngine } from "./probe-engine.ts";
 import { readFrame } from "./read-frame.ts";
 
 const callMsMax = 10_000;
+const quickMsMax = 1_000;
 /** Engines send a frame every one to five seconds. */
 const frameMsMax = 15_000;
 /** Calls to one engine at a time; more wait. */
@@ -164,11 +165,14 @@ async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
  * was kept open may be closed by the engine as it is used again: every call can be made twice, and is, once.
  */
 async function asked<T>(call: () => Promise<T>, retriesMax = 1): Promise<T> {
+  const beganMs = performance.now();
   try {
     return await call();
   } catch (error) {
     if (error instanceof EngineError) throw error;
-    if (retriesMax > 0 && isCut(error)) return asked(call, retriesMax - 1);
+    // One that is cut late was given up by ourselves.
+    const isQuick = performance.now() - beganMs < quickMsMax;
+    if (retriesMax > 0 && isQuick && isCut(error)) return asked(call, retriesMax - 1);
     const why = error instanceof Error ? error.message : String(error);
     throw new EngineError(why, { status: statusOf(error), cause: error });
   }

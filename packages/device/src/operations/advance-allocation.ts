@@ -2,6 +2,7 @@ import { AppError } from "@farebox/kit/app-error";
 import { inTransaction } from "@farebox/kit/mysql";
 import { type Allocation, mayBecome } from "../domain/allocation.ts";
 import { changeAllocation, lockAllocation, readAllocation } from "../store/allocation-store.ts";
+import { isRefusal } from "./billing-answers.ts";
 import { cancelAllocation } from "./cancel-allocation.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 import { finishRelease } from "./finish-release.ts";
@@ -70,13 +71,29 @@ function lateNote({ holdState }: Allocation): string {
 /** Holds the money of an allocation that has none yet. That it is asked for was noted when it got its place. */
 async function secureMoney(deps: DeviceDeps, placed: Allocation): Promise<Allocation> {
   if (placed.holdState === "HELD" || placed.holdState === "UNSECURED") return placed;
-  const answer = await askFirstHold(deps, placed);
+  const answer = await askOrCancel(deps, placed);
   if (answer === "unsecured") return noteHold(deps, placed.id, { holdState: "UNSECURED" });
   if (answer.kind === "denied") {
     return cancelAllocation(deps, placed.id, "NO_MONEY", answer.refusal.reason);
   }
   const { leaseId, granted } = answer;
   return noteHold(deps, placed.id, { holdState: "HELD", leaseId, hold: granted });
+}
+
+/** What Billing refuses to consider will never be held: its room is given back at once. */
+async function askOrCancel(
+  deps: DeviceDeps,
+  placed: Allocation,
+): Promise<HoldAnswer | "unsecured"> {
+  try {
+    return await askFirstHold(deps, placed);
+  } catch (error) {
+    if (isRefusal(error) && error.reason !== "BILLING_UNAVAILABLE") {
+      await noteHold(deps, placed.id, { holdState: "NONE" });
+      await cancelAllocation(deps, placed.id, "START_FAILED", `billing refused: ${error.reason}`);
+    }
+    throw error;
+  }
 }
 
 /** The first question for money, spelled alike however often it is asked. */

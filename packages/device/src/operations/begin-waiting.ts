@@ -1,9 +1,12 @@
-import { inTransaction } from "@farebox/kit/mysql";
+import { inTransaction, type PoolConnection } from "@farebox/kit/mysql";
 import type { Allocation } from "../domain/allocation.ts";
+import { nodeState } from "../domain/device-node.ts";
 import { holdsUpOthers, queueOrder, type Waiting } from "../domain/queue-order.ts";
 import { changeAllocation, lockAllocation, readWaiting } from "../store/allocation-store.ts";
+import { lockNode } from "../store/node-store.ts";
+import { cancelAllocation } from "./cancel-allocation.ts";
 import type { DeviceDeps } from "./device-deps.ts";
-import { type Place, placeDevice } from "./place-device.ts";
+import { type Place, placeDevice, silentMsMax } from "./place-device.ts";
 
 /** Waiting ones that are looked at in one turn. */
 export const waitingMax = 1_000;
@@ -18,7 +21,12 @@ export async function beginWaiting(deps: DeviceDeps, signal: AbortSignal): Promi
   const booked = await readWaiting(deps.pool, "BOOKED", { bookedBeforeMs: nowMs, limit });
   for (const booking of booked) {
     if (signal.aborted) return;
-    await placeNow(deps, booking.id);
+    const { bookMs = nowMs, termMs } = booking;
+    if (bookMs + termMs <= nowMs) {
+      await cancelAllocation(deps, booking.id, "START_FAILED", "its time has passed", "BOOKED");
+    } else {
+      await placeNow(deps, booking.id);
+    }
   }
   const queued = await readWaiting(deps.pool, "QUEUED", { bookedBeforeMs: nowMs, limit });
   const order = queueOrder(
@@ -51,14 +59,19 @@ async function placeNow(deps: DeviceDeps, id: string): Promise<boolean> {
   });
 }
 
-/** A booking has its room already. */
-function placeFor(
+/** A booking has its room, unless its node takes no devices any more: then it goes where there is some. */
+async function placeFor(
   deps: DeviceDeps,
-  tx: Parameters<typeof placeDevice>[1],
+  tx: PoolConnection,
   { state, nodeId, isTrafficSold, accountId, ask, modes }: Allocation,
   span: { readonly startMs: number; readonly endMs: number },
 ): Promise<Place | undefined> {
-  if (state === "BOOKED") return Promise.resolve({ nodeId, isTrafficSold });
+  if (state === "BOOKED") {
+    const node = await lockNode(tx, nodeId);
+    const nowMs = deps.clock.nowMs();
+    const isThere = node && nodeState(node, nowMs, silentMsMax(deps)) === "ACTIVE";
+    if (isThere) return { nodeId, isTrafficSold };
+  }
   return placeDevice(deps, tx, { accountId, ask, modes, ...span });
 }
 

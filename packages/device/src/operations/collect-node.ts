@@ -7,7 +7,7 @@ import { readAllocation, readRunning } from "../store/allocation-store.ts";
 import { markHeartbeat } from "../store/node-store.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 import { type KeyedSample, keepSamples } from "./keep-samples.ts";
-import { releaseAllocation } from "./release-allocation.ts";
+import { beginRelease } from "./release-allocation.ts";
 import type { ShownSample, ShowSamples } from "./show-samples.ts";
 
 /** What a collector remembers of a container between two ticks. Losing it loses at most what was counted since the last. */
@@ -58,7 +58,7 @@ export async function collectNode(
     seenMs,
   );
   await deps.show(forgetEnded(watched, running, seenMs));
-  await removeOrphans(deps, engine, node, listed, new Set(running.map(({ id }) => id)));
+  await removeOrphans(deps, engine, node, without(listed, running));
 }
 
 type Look = {
@@ -156,7 +156,8 @@ async function endIfDown(
     sight === undefined
       ? "the container is gone"
       : `exit code ${sight.exitCode}${sight.isOutOfMemory ? ", out of memory" : ""}`;
-  await releaseAllocation(deps, id, "CONTAINER_EXITED", note);
+  // No more: taking it down may take long, and others wait for this look.
+  await beginRelease(deps, id, { reason: "CONTAINER_EXITED", note });
 }
 
 function showable(
@@ -224,12 +225,8 @@ async function removeOrphans(
   deps: CollectDeps,
   engine: Engine,
   node: DeviceNode,
-  listed: readonly ListedContainer[],
-  runningIds: ReadonlySet<string>,
+  suspects: readonly ListedContainer[],
 ): Promise<void> {
-  const suspects = listed.filter(
-    ({ labels }) => !runningIds.has(labels["farebox.allocation"] ?? ""),
-  );
   for (let at = 0; at < suspects.length; at += removalsAtATime) {
     const turn = suspects.slice(at, at + removalsAtATime).map(async (container) => {
       if (!(await isOrphan(deps, container))) return;
@@ -240,6 +237,15 @@ async function removeOrphans(
       if (status === "rejected" && "reason" in it) deps.events.nodeSilent(node, it.reason);
     }
   }
+}
+
+/** What is listed and is no running device's own. A create that was given up may come to pass late, under an old name. */
+function without(
+  listed: readonly ListedContainer[],
+  running: readonly Allocation[],
+): readonly ListedContainer[] {
+  const own = new Set(running.map(({ containerId }) => containerId));
+  return listed.filter(({ containerId }) => !own.has(containerId));
 }
 
 async function isOrphan(

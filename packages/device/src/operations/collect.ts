@@ -4,7 +4,7 @@ import { readRunning } from "../store/allocation-store.ts";
 import { claimNode, listNodes, readNode, releaseNodes } from "../store/node-store.ts";
 import { type CollectDeps, collectNode, type Watched } from "./collect-node.ts";
 import { nodesMax } from "./place-device.ts";
-import { releaseAllocation } from "./release-allocation.ts";
+import { beginRelease } from "./release-allocation.ts";
 
 /** How many ticks a process may miss before another takes its nodes. */
 const claimTicks = 5;
@@ -98,7 +98,7 @@ async function endIfLost(deps: CollectDeps, node: DeviceNode, sinceMs: number): 
   if (nowMs - heardMs < deps.terms.lostAfterMs) return;
   try {
     for (const { id } of await readRunning(deps.pool, node.id)) {
-      await releaseAllocation(deps, id, "NODE_LOST", `${node.displayName} did not answer`);
+      await beginRelease(deps, id, { reason: "NODE_LOST", note: "its node did not answer" });
     }
   } catch (error) {
     deps.events.nodeSilent(node, error);

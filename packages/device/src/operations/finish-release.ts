@@ -2,11 +2,13 @@ import { AppError } from "@farebox/kit/app-error";
 import { inTransaction } from "@farebox/kit/mysql";
 import { type Engine, EngineError } from "../docker/engine.ts";
 import type { Allocation } from "../domain/allocation.ts";
+import { nodeState } from "../domain/device-node.ts";
 import { changeAllocation, lockAllocation } from "../store/allocation-store.ts";
 import { readNode } from "../store/node-store.ts";
 import { addWindow } from "../store/window-store.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 import { keepSamples } from "./keep-samples.ts";
+import { silentMsMax } from "./place-device.ts";
 import { reportUsage } from "./report-usage.ts";
 import { tellOwner } from "./tell-owner.ts";
 
@@ -47,6 +49,8 @@ async function takeDown(deps: DeviceDeps, releasing: Allocation): Promise<boolea
   if (releasing.endReason === "NODE_LOST") return false;
   const node = await readNode(deps.pool, releasing.nodeId);
   if (node === undefined) return false;
+  // Known to be silent: whoever else waits is not held up by asking.
+  if (nodeState(node, deps.clock.nowMs(), silentMsMax(deps)) === "LOST") return false;
   const engine = deps.engines.of(node.engineUrl);
   try {
     await takeLastSample(deps, engine, releasing);
@@ -61,20 +65,24 @@ async function takeDown(deps: DeviceDeps, releasing: Allocation): Promise<boolea
   }
 }
 
-/** After the end of the term nothing is counted any more. */
+/** How long after the end a sample still tells of the time before it: a frame, and a call. */
+const lateMsMax = 2_000;
+
+/** After the end of the term nothing is counted any more, nor long after any other end. */
 async function takeLastSample(
   deps: DeviceDeps,
   engine: Engine,
-  { id, containerId, leaseEndMs = 0, endReason }: Allocation,
+  { id, containerId, leaseEndMs = 0, endMs = 0, endReason }: Allocation,
 ): Promise<void> {
-  if (endReason === "CONTAINER_EXITED" || deps.clock.nowMs() >= leaseEndMs) return;
+  const untilMs = Math.min(leaseEndMs, endMs + lateMsMax);
+  if (endReason === "CONTAINER_EXITED" || deps.clock.nowMs() >= untilMs) return;
   const sight = await engine.inspect(containerId);
   if (!sight?.isRunning) return;
   const sample = await engine.sample(containerId);
   const after = await engine.inspect(containerId);
   // Started anew in between: the sample may be of either run, and is given away.
   if (sample === undefined || after?.startedAt !== sight.startedAt) return;
-  if (deps.clock.nowMs() >= leaseEndMs) return;
+  if (deps.clock.nowMs() >= untilMs) return;
   await keepSamples(deps, [{ allocationId: id, startedAt: sight.startedAt, sample }]);
 }
 

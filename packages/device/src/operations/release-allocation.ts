@@ -18,23 +18,9 @@ export async function releaseAllocation(
   id: string,
   reason: EndReason,
   note = "",
-  /** Asked of the running allocation as it is when it is locked: an extension may have come in between. */
-  isDue: (locked: Allocation) => boolean = () => true,
+  isDue?: (locked: Allocation) => boolean,
 ): Promise<Allocation> {
-  const nowMs = deps.clock.nowMs();
-  const allocation = await inTransaction(deps.pool, async (tx) => {
-    const locked = await lockAllocation(tx, id);
-    if (locked === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
-    if (locked.state !== "RUNNING" || !isDue(locked)) return locked;
-    const change = {
-      state: "RELEASING",
-      endReason: reason,
-      endNote: note.slice(0, 255),
-      endMs: endOf(locked, reason, nowMs),
-    } as const;
-    await changeAllocation(tx, id, { ...change, dueMs: nowMs + untendedMs });
-    return { ...locked, ...change };
-  });
+  const allocation = await beginRelease(deps, id, { reason, note, isDue, untendedMs });
   switch (allocation.state) {
     case "RELEASING":
       return finishRelease(deps, allocation);
@@ -49,4 +35,36 @@ export async function releaseAllocation(
     default:
       return allocation;
   }
+}
+
+/**
+ * Says that a running allocation ends, and no more: the janitor takes it down. Anything that does not run stays as it is.
+ * Errors: ALLOCATION_NOT_FOUND.
+ */
+export function beginRelease(
+  deps: DeviceDeps,
+  id: string,
+  of: {
+    readonly reason: EndReason;
+    readonly note: string;
+    /** Asked of the allocation as it is when it is locked: an extension may have come in between. */
+    readonly isDue?: ((locked: Allocation) => boolean) | undefined;
+    /** For how long the janitor leaves it to the caller. */
+    readonly untendedMs?: number;
+  },
+): Promise<Allocation> {
+  const nowMs = deps.clock.nowMs();
+  return inTransaction(deps.pool, async (tx) => {
+    const locked = await lockAllocation(tx, id);
+    if (locked === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
+    if (locked.state !== "RUNNING" || of.isDue?.(locked) === false) return locked;
+    const change = {
+      state: "RELEASING",
+      endReason: of.reason,
+      endNote: of.note.slice(0, 255),
+      endMs: endOf(locked, of.reason, nowMs),
+    } as const;
+    await changeAllocation(tx, id, { ...change, dueMs: nowMs + (of.untendedMs ?? 0) });
+    return { ...locked, ...change };
+  });
 }
