@@ -230,6 +230,18 @@ it("a node that is lost and returns within the term goes on; one that is lost fo
   assert.ok(cpu < truthOf(id).cpu);
 });
 
+it("a term that ends while its node is away is billed until the device was last seen", async () => {
+  const { accountId } = await newOwner(under, 1);
+  const { id } = await allocate(under, accountId, { duration: durationFromMs(3_000) });
+  await billedAfter(id, 2);
+  await engine.cutOff();
+  const ended = await awaitState(under, id, "RELEASED");
+  assert.ok(ended.durationSeconds < 3n);
+  await engine.comeBack();
+  await awaitCondition("no container left", () => engine.containers.size === 0);
+  await assertSound(under);
+});
+
 it("a release on a node that does not answer is not held up", async () => {
   const { accountId } = await newOwner(under, 1);
   const { id } = await allocate(under, accountId);

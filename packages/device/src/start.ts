@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { createKeyAuthenticator } from "@farebox/kit/authenticate-key";
-import { systemClock } from "@farebox/kit/clock";
+import { type Clock, systemClock } from "@farebox/kit/clock";
 import { newUuidText } from "@farebox/kit/ids";
 import { createChain } from "@farebox/kit/interceptors";
 import type { Logger } from "@farebox/kit/logger";
@@ -17,6 +17,7 @@ import { openBillingPort } from "./billing-port.ts";
 import type { DeviceConfig } from "./config.ts";
 import { createDeviceEvents } from "./device-events.ts";
 import { openEngines } from "./docker/engines.ts";
+import { readSteady } from "./domain/steady-time.ts";
 import { createJobs } from "./jobs.ts";
 import { createCollector } from "./operations/collect.ts";
 import type { DeviceDeps } from "./operations/device-deps.ts";
@@ -75,6 +76,20 @@ export async function startDevice(config: DeviceConfig, log: Logger): Promise<De
   };
 }
 
+/** The machine's clocks, where the wall's jumps do not count as time. */
+function steadyClock(): Clock {
+  const { monotonicMs } = systemClock;
+  let reading = { timeMs: systemClock.nowMs(), monotonicMs: monotonicMs() };
+  return {
+    ...systemClock,
+    nowMs: () => {
+      const now = { wallMs: systemClock.nowMs(), monotonicMs: monotonicMs() };
+      reading = readSteady(reading, now);
+      return Math.trunc(reading.timeMs);
+    },
+  };
+}
+
 async function openDeps(
   stack: AsyncDisposableStack,
   config: DeviceConfig,
@@ -95,7 +110,7 @@ async function openDeps(
     ...{
       pool,
       engines,
-      clock: systemClock,
+      clock: steadyClock(),
       terms: config,
       rateCards: createRateCards(systemClock),
     },
