@@ -7,8 +7,8 @@ import {
   mayBecome,
 } from "../domain/allocation.ts";
 import { changeAllocation, lockAllocation } from "../store/allocation-store.ts";
-import { addWindow } from "../store/window-store.ts";
 import type { DeviceDeps } from "./device-deps.ts";
+import { giveBack } from "./give-back.ts";
 import { tellOwner } from "./tell-owner.ts";
 
 /**
@@ -38,9 +38,7 @@ export async function cancelAllocation(
       endMs: nowMs,
     } as const;
     await changeAllocation(tx, id, { ...change, dueMs: null });
-    if (locked.holdState !== "NONE") {
-      await addWindow(tx, { ...giveBack(locked, nowMs), kind: kindOf(locked) }, nowMs);
-    }
+    await giveBack(tx, locked, nowMs);
     const cancelled: Allocation = { ...locked, ...change };
     await tellOwner(tx, "device.cancelled", cancelled, nowMs);
     isMoved = true;
@@ -48,16 +46,4 @@ export async function cancelAllocation(
   });
   if (isMoved) deps.events.allocationMoved(ended);
   return ended;
-}
-
-/** A lease whose name is known is closed; else Billing is asked once more whether there is one. */
-function kindOf({ holdState }: Pick<Allocation, "holdState">): "RELEASE" | "UNDO" {
-  return holdState === "HELD" ? "RELEASE" : "UNDO";
-}
-
-function giveBack({ id, accountId }: Allocation, nowMs: number) {
-  return {
-    ...{ allocationId: id, accountId },
-    ...{ periodStartMs: nowMs, periodEndMs: nowMs, quantities: [], isLast: true },
-  };
 }

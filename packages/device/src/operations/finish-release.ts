@@ -5,8 +5,8 @@ import type { Allocation } from "../domain/allocation.ts";
 import { nodeState } from "../domain/device-node.ts";
 import { changeAllocation, lockAllocation } from "../store/allocation-store.ts";
 import { readNode } from "../store/node-store.ts";
-import { addWindow } from "../store/window-store.ts";
 import type { DeviceDeps } from "./device-deps.ts";
+import { giveBack } from "./give-back.ts";
 import { keepSamples } from "./keep-samples.ts";
 import { silentMsMax } from "./place-device.ts";
 import { reportUsage } from "./report-usage.ts";
@@ -28,9 +28,8 @@ export async function finishRelease(deps: DeviceDeps, releasing: Allocation): Pr
     if (locked.state !== "RELEASING") return locked;
     const endMs = isReached ? (locked.endMs ?? nowMs) : lastSeen(locked, nowMs);
     const reported = await reportUsage(tx, locked, { untilMs: endMs, isLast: true, nowMs });
-    if (reported === locked) await closeLease(tx, locked, nowMs);
-    // What has no lease may have one all the same, whose answer was lost.
-    if (locked.holdState === "UNSECURED") await addUndo(tx, locked, nowMs);
+    // All is reported already; or there may be a lease all the same, whose answer was lost.
+    if (reported === locked || locked.leaseId === "") await giveBack(tx, locked, nowMs);
     const change = { state: "RELEASED", endMs } as const;
     await changeAllocation(tx, locked.id, { ...change, dueMs: null });
     const released: Allocation = { ...reported, ...change };
@@ -88,36 +87,4 @@ async function takeLastSample(
 
 function lastSeen({ startMs, seenMs, endMs }: Allocation, nowMs: number): number {
   return Math.max(startMs ?? nowMs, Math.min(seenMs ?? nowMs, endMs ?? nowMs));
-}
-
-/** All is reported already: the lease is closed by itself. */
-async function closeLease(
-  tx: Parameters<typeof addWindow>[0],
-  { id, accountId, leaseId }: Allocation,
-  nowMs: number,
-): Promise<void> {
-  if (leaseId === "") return;
-  await addWindow(
-    tx,
-    {
-      ...{ allocationId: id, accountId, kind: "RELEASE", quantities: [], isLast: true },
-      ...{ periodStartMs: nowMs, periodEndMs: nowMs },
-    },
-    nowMs,
-  );
-}
-
-async function addUndo(
-  tx: Parameters<typeof addWindow>[0],
-  { id, accountId }: Allocation,
-  nowMs: number,
-): Promise<void> {
-  await addWindow(
-    tx,
-    {
-      ...{ allocationId: id, accountId, kind: "UNDO", quantities: [], isLast: true },
-      ...{ periodStartMs: nowMs, periodEndMs: nowMs },
-    },
-    nowMs,
-  );
 }

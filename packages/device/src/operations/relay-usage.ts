@@ -2,11 +2,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { AppError } from "@farebox/kit/app-error";
 import type { Nanos } from "@farebox/kit/money";
 import { allReasons } from "@farebox/kit/reasons";
-import {
-  DeviceDimension,
-  DeviceQuality,
-  type ReportDeviceUsageResult,
-} from "@farebox/proto/farebox/billing/v1/device_usage";
+import type { ReportDeviceUsageResult } from "@farebox/proto/farebox/billing/v1/device_usage";
 import { ErrorReason } from "@farebox/proto/farebox/common/v1/error_reason";
 import { isBrokenCircuitError } from "cockatiel";
 import type { Allocation } from "../domain/allocation.ts";
@@ -20,6 +16,7 @@ import {
 import { askFirstHold } from "./advance-allocation.ts";
 import { isRefusal } from "./billing-answers.ts";
 import type { DeviceDeps } from "./device-deps.ts";
+import { protoQuantities } from "./proto-quantities.ts";
 import type { ReportPolicy } from "./report-policy.ts";
 
 const batchMax = 200;
@@ -79,11 +76,7 @@ async function toReport(deps: RelayDeps, window: UsageWindow, hasLease = true) {
     periodStart: timestampFromMs(window.periodStartMs),
     periodEnd: timestampFromMs(window.periodEndMs),
     ...reservedOf(allocation),
-    quantities: window.quantities.map(({ dimension, counted, quality }) => ({
-      dimension: dimensions[dimension],
-      counted: counted.toString(),
-      quality: DeviceQuality[quality],
-    })),
+    quantities: protoQuantities(window.quantities),
     close: hasLease && window.isLast && allocation?.leaseId !== "",
   };
 }
@@ -178,11 +171,3 @@ async function putOff(deps: RelayDeps, window: UsageWindow, error: unknown): Pro
 function refusalOf(error: ErrorReason): AppError {
   return new AppError(allReasons().find((it) => ErrorReason[it] === error) ?? "INTERNAL");
 }
-
-const dimensions = {
-  cpuNanoseconds: DeviceDimension.CPU,
-  memoryByteMilliseconds: DeviceDimension.MEMORY,
-  storageByteMilliseconds: DeviceDimension.STORAGE,
-  networkBytes: DeviceDimension.NETWORK,
-  gpuNanoseconds: DeviceDimension.GPU,
-} as const;

@@ -2,7 +2,6 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { fieldError } from "@farebox/kit/app-error";
 import { isReason } from "@farebox/kit/reasons";
-import { DeviceDimension, DeviceQuality } from "@farebox/proto/farebox/billing/v1/device_usage";
 import { ErrorReason } from "@farebox/proto/farebox/common/v1/error_reason";
 import {
   DeliveryState,
@@ -12,16 +11,9 @@ import {
   WindowKind,
 } from "@farebox/proto/farebox/device/v1/metering";
 import type { Epoch } from "../domain/epoch.ts";
+import { protoQuantities } from "../operations/proto-quantities.ts";
 import type { LiveFigures } from "../operations/show-samples.ts";
 import type { UsageWindow } from "../store/window-store.ts";
-
-const dimensions = {
-  cpuNanoseconds: DeviceDimension.CPU,
-  memoryByteMilliseconds: DeviceDimension.MEMORY,
-  storageByteMilliseconds: DeviceDimension.STORAGE,
-  networkBytes: DeviceDimension.NETWORK,
-  gpuNanoseconds: DeviceDimension.GPU,
-} as const;
 
 export function toProtoWindow(
   window: UsageWindow,
@@ -35,11 +27,7 @@ export function toProtoWindow(
     kind: WindowKind[window.kind],
     periodStart: timestampFromMs(window.periodStartMs),
     periodEnd: timestampFromMs(window.periodEndMs),
-    quantities: window.quantities.map(({ dimension, counted, quality }) => ({
-      dimension: dimensions[dimension],
-      counted: counted.toString(),
-      quality: DeviceQuality[quality],
-    })),
+    quantities: protoQuantities(window.quantities),
     state: DeliveryState[window.state],
     attempts: window.attempts,
     error: isReason(error) ? ErrorReason[error] : ErrorReason.UNSPECIFIED,
