@@ -1,7 +1,6 @@
 import { AppError } from "@farebox/kit/app-error";
-import { inTransaction } from "@farebox/kit/mysql";
-import { type Allocation, mayBecome } from "../domain/allocation.ts";
-import { changeAllocation, lockAllocation, readAllocation } from "../store/allocation-store.ts";
+import type { Allocation } from "../domain/allocation.ts";
+import { changePlaced, readAllocation } from "../store/allocation-store.ts";
 import { isRefusal } from "./billing-answers.ts";
 import { cancelAllocation } from "./cancel-allocation.ts";
 import type { DeviceDeps } from "./device-deps.ts";
@@ -45,7 +44,8 @@ async function expireQueued(deps: DeviceDeps, queued: Allocation): Promise<Alloc
   return cancelAllocation(deps, queued.id, "QUEUE_EXPIRED", "no room came in time", "QUEUED");
 }
 
-async function advancePlaced(
+/** Holds the money of an allocation that has its place, and starts it. */
+export async function advancePlaced(
   deps: DeviceDeps,
   placed: Allocation,
   by: "caller" | "janitor",
@@ -72,12 +72,12 @@ function lateNote({ holdState }: Allocation): string {
 async function secureMoney(deps: DeviceDeps, placed: Allocation): Promise<Allocation> {
   if (placed.holdState === "HELD" || placed.holdState === "UNSECURED") return placed;
   const answer = await askOrCancel(deps, placed);
-  if (answer === "unsecured") return noteHold(deps, placed.id, { holdState: "UNSECURED" });
+  if (answer === "unsecured") return noteHold(deps, placed, { holdState: "UNSECURED" });
   if (answer.kind === "denied") {
     return cancelAllocation(deps, placed.id, "NO_MONEY", answer.refusal.reason);
   }
   const { leaseId, granted } = answer;
-  return noteHold(deps, placed.id, { holdState: "HELD", leaseId, hold: granted });
+  return noteHold(deps, placed, { holdState: "HELD", leaseId, hold: granted });
 }
 
 /** What Billing refuses to consider will never be held: its room is given back at once. */
@@ -89,7 +89,7 @@ async function askOrCancel(
     return await askFirstHold(deps, placed);
   } catch (error) {
     if (isRefusal(error) && error.reason !== "BILLING_UNAVAILABLE") {
-      await noteHold(deps, placed.id, { holdState: "NONE" });
+      await noteHold(deps, placed, { holdState: "NONE" });
       await cancelAllocation(deps, placed.id, "START_FAILED", `billing refused: ${error.reason}`);
     }
     throw error;
@@ -114,17 +114,14 @@ export async function askFirstHold(
   }
 }
 
-function noteHold(
+/** In one statement: what was cancelled meanwhile stays so, and whoever did that asks Billing again what became of the hold. */
+async function noteHold(
   deps: DeviceDeps,
-  id: string,
+  placed: Allocation,
   hold: Partial<Pick<Allocation, "holdState" | "leaseId" | "hold">>,
 ): Promise<Allocation> {
-  return inTransaction(deps.pool, async (tx) => {
-    const locked = await lockAllocation(tx, id);
-    if (locked === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
-    // Cancelled meanwhile: whoever did that asks Billing again what became of the hold.
-    if (!mayBecome(locked.state, "RUNNING")) return locked;
-    await changeAllocation(tx, id, hold);
-    return { ...locked, ...hold };
-  });
+  if (await changePlaced(deps.pool, placed.id, hold)) return { ...placed, ...hold };
+  const now = await readAllocation(deps.pool, placed.id);
+  if (now === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
+  return now;
 }

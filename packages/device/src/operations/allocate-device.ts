@@ -15,7 +15,7 @@ import {
   readWaiting,
 } from "../store/allocation-store.ts";
 import { passGate } from "../store/gate-store.ts";
-import { advanceAllocation } from "./advance-allocation.ts";
+import { advancePlaced } from "./advance-allocation.ts";
 import { asWaiting, waitingMax } from "./begin-waiting.ts";
 import { billingUnavailable, isRefusal } from "./billing-answers.ts";
 import type { DeviceDeps } from "./device-deps.ts";
@@ -71,8 +71,7 @@ async function goOn(
   input: Pick<AllocateInput, "contentSha256">,
 ): Promise<Allocation> {
   if (known.contentSha256 !== input.contentSha256) throw new AppError("REQUEST_ID_REUSED");
-  const allocation =
-    known.state === "PLACED" ? await advanceAllocation(deps, known.id, "caller") : known;
+  const allocation = known.state === "PLACED" ? await advancePlaced(deps, known, "caller") : known;
   const refusal = refusalOf(allocation);
   if (refusal !== undefined) throw refusal;
   return allocation;

@@ -76,6 +76,19 @@ export async function changeAllocation(
   await db.query("UPDATE allocation SET ? WHERE id = ?", [columnsOf(change), toBytes(id)]);
 }
 
+/** Changes an allocation that is still about to start. False when it is no more. */
+export async function changePlaced(
+  db: Queryable,
+  id: string,
+  change: AllocationChange,
+): Promise<boolean> {
+  const [result] = await db.query<ResultSetHeader>(
+    "UPDATE allocation SET ? WHERE id = ? AND state = 'PLACED'",
+    [columnsOf(change), toBytes(id)],
+  );
+  return result.affectedRows === 1;
+}
+
 /** Says that devices were seen running. Never moves back. */
 export async function markSeen(
   db: Queryable,

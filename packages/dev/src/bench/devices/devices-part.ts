@@ -10,6 +10,7 @@ import {
   type PrivateEngine,
   whyNoEngine,
 } from "../../engines/private-engine.ts";
+import { openReplayEngine } from "../../engines/replay-engine.ts";
 import { awaitCondition } from "../../faults/await-condition.ts";
 import { fundAccounts } from "../fund-accounts.ts";
 import type { Installation } from "../installation.ts";
@@ -19,6 +20,8 @@ import type { Part } from "../part.ts";
 import { type DeviceBench, startDeviceBench } from "./start-device-bench.ts";
 
 const pairs = 25;
+const ownPairs = 220;
+const warmUps = 20;
 const meteredDevices = 200;
 const idle = ["sleep", "100000"];
 
@@ -40,6 +43,7 @@ export const devicesPart: Part = async ({ installation, options, log }) => {
   const accountId = owner?.accountId ?? "";
   log(`${pairs} pairs of allocations`);
   const allocation = await measureAllocation(bench, engine, accountId);
+  const own = await measureOwn(bench, accountId);
   const burner = await bench.allocate(accountId, {
     command: ["sh", "-c", "while true; do :; done"],
     cpuCores: 0.25,
@@ -58,6 +62,7 @@ export const devicesPart: Part = async ({ installation, options, log }) => {
       { name: "device.engine_ms.p50", value: allocation.engine, unit: "ms" },
       { name: "device.allocate_ms.p50", value: allocation.allocate, unit: "ms" },
       { name: "device.added_ms.p50", value: allocation.added, unit: "ms" },
+      { name: "device.own_ms.p50", value: own, unit: "ms" },
       { name: "device.collector_cpu.share", value: metering.cpuShare, unit: "ratio" },
       { name: "device.sample_lag_ms.p99", value: metering.lagMs, unit: "ms" },
       { name: "device.releases_per_s", value: releases, unit: "1/s" },
@@ -92,6 +97,20 @@ async function measureAllocation(bench: DeviceBench, { url }: PrivateEngine, acc
   }
   const added = allocated.map((ms, at) => ms - (alone[at] ?? 0));
   return { engine: median(alone), allocate: median(allocated), added: median(added) };
+}
+
+/** What an allocation takes on an engine that takes no time: room, hold, books and calls. */
+async function measureOwn(bench: DeviceBench, accountId: string): Promise<number> {
+  await using engine = await openReplayEngine([busyboxTag], 1_000);
+  await bench.addNode("replay", engine.url);
+  const own: number[] = [];
+  for (let at = 0; at < ownPairs; at += 1) {
+    const beganMs = performance.now();
+    const id = await bench.allocate(accountId, { command: idle, node: "replay" });
+    own.push(performance.now() - beganMs);
+    await bench.release(id);
+  }
+  return median(own.slice(warmUps));
 }
 
 /** CPU of the whole Device process while nothing but metering goes on, and the age of every sample as it was taken in. */

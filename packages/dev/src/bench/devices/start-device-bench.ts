@@ -17,8 +17,14 @@ export type DeviceBench = AsyncDisposable & {
   /** Resolves with the allocation's id when the device runs. */
   allocate(
     accountId: string,
-    wish: { readonly command: readonly string[]; readonly cpuCores?: number },
+    wish: {
+      readonly command: readonly string[];
+      readonly cpuCores?: number;
+      /** The name of the node it goes to; the real engine's by default. */
+      readonly node?: string;
+    },
   ): Promise<string>;
+  addNode(name: string, engineUrl: string): Promise<void>;
   release(allocationId: string): Promise<void>;
   /** Time of cores that Billing has charged for, once everything was reported. */
   billedCpuNanos(allocationId: string): Promise<number>;
@@ -27,6 +33,7 @@ export type DeviceBench = AsyncDisposable & {
 };
 
 const reportedMsMax = 60_000;
+const realNode = "real";
 
 /** Starts it with the usual tick of 2 s; time of cores is charged by what is measured. */
 export async function startDeviceBench(
@@ -38,7 +45,7 @@ export async function startDeviceBench(
   const url = new URL(installation.databaseUrl);
   url.pathname = `${url.pathname}_device`;
   await migrateDevice(url.href);
-  const env = () => ({ DEVICE_CPU_PRICE: "USED", DEVICE_PER_ACCOUNT_MAX: "1000" });
+  const env = () => ({ DEVICE_PER_ACCOUNT_MAX: "1000", DEVICE_CPU_PRICE: "USED" });
   const request = { home, ports, secrets, redisUrl, billingAddress, upstreamUrl: "", env };
   const child = await installation.start(
     deviceSpec({ ...request, databaseUrl: installation.databaseUrl }, url.href),
@@ -49,8 +56,13 @@ export async function startDeviceBench(
   const reports = createGrpcClient(ReportService, {
     ...{ address: billingAddress, serviceToken, deadlineMs: 60_000 },
   });
-  const room = { cpuCores: 256, memoryMb: 262_144n, probeImage: busyboxTag };
-  await devices.registerNode({ displayName: "bench", engineUrl, ...room });
+  const room = { cpuCores: 256, memoryMb: 262_144n };
+  const addNode = async (node: string, url: string) =>
+    void (await devices.registerNode({
+      ...{ displayName: node, engineUrl: url, labels: { node }, probeImage: busyboxTag },
+      ...room,
+    }));
+  await addNode(realNode, engineUrl);
   const reported = () =>
     awaitCondition(
       "everything reported",
@@ -62,10 +74,12 @@ export async function startDeviceBench(
     );
   return {
     pid: () => child.pid() ?? 0,
-    allocate: async (accountId, { command, cpuCores = 0.05 }) => {
+    addNode,
+    allocate: async (accountId, { command, cpuCores = 0.05, node = realNode }) => {
       const { allocation } = await devices.allocateDevice({
         ...{ requestId: newUuidText(), accountId, image: busyboxTag, command: [...command] },
-        ...{ cpuCores, memoryMb: 16n, duration: durationFromMs(3_600_000) },
+        ...{ cpuCores, memoryMb: 16n, nodeLabels: { node } },
+        ...{ duration: durationFromMs(3_600_000) },
       });
       return allocation?.id ?? "";
     },
