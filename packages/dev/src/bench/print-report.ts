@@ -57,6 +57,7 @@ const targets: ReadonlyMap<string, Target> = new Map([
   ["gateway.ratio.on_to_off", atLeast(0.7)],
   ["gateway.cpu_ratio.on_to_off", atMost(1.25)],
   ["gateway.ratio.on_to_portkey", atLeast(4)],
+  ["device.added_ms.p50", atMost(15)],
   ["device.own_ms.p50", atMost(15)],
   ["device.collector_cpu.share", atMost(0.15)],
   ["device.sample_lag_ms.p99", atMost(2_000)],

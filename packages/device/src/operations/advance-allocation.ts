@@ -1,6 +1,7 @@
 import { AppError } from "@farebox/kit/app-error";
 import type { Allocation } from "../domain/allocation.ts";
 import { changePlaced, readAllocation } from "../store/allocation-store.ts";
+import { readNode } from "../store/node-store.ts";
 import { isRefusal } from "./billing-answers.ts";
 import { cancelAllocation } from "./cancel-allocation.ts";
 import type { DeviceDeps } from "./device-deps.ts";
@@ -60,8 +61,11 @@ export async function advancePlaced(
   }
   const hasWaited = placed.queueUntilMs !== undefined || placed.bookMs !== undefined;
   if (by === "janitor" && !hasWaited) return placed;
-  const held = await secureMoney(deps, placed);
-  return held.state === "PLACED" ? startContainer(deps, held) : held;
+  const [held, node] = await Promise.all([
+    secureMoney(deps, placed),
+    readNode(deps.pool, placed.nodeId),
+  ]);
+  return held.state === "PLACED" ? startContainer(deps, held, node) : held;
 }
 
 function lateNote({ holdState }: Allocation): string {

@@ -127,14 +127,14 @@ async function placeOrQueue(
 ): Promise<Allocation> {
   const { accountId, ask, modes, createMs } = allocation;
   await passGate(tx, `account.${accountId}`);
-  if ((await countOpen(tx, accountId)) >= deps.terms.devicesMax) {
-    throw new AppError("DEVICE_LIMIT_REACHED");
-  }
+  const { open, hasQueue } = await countOpen(tx, accountId);
+  if (open >= deps.terms.devicesMax) throw new AppError("DEVICE_LIMIT_REACHED");
   const startMs = bookMs ?? createMs;
   const endMs = startMs + ask.termMs;
   const placing = { accountId, ask, modes, startMs, endMs };
   // A booking is for another time: whoever waits does so for now.
-  const before = bookMs === undefined ? await waitingBefore(tx, allocation) : [];
+  const isAfter = hasQueue && bookMs === undefined;
+  const before = isAfter ? await waitingBefore(tx, allocation) : [];
   const place = await placeDevice(deps, tx, placing, before);
   if (place === undefined) {
     if (queueForMs === undefined || bookMs !== undefined) throw noCapacity();

@@ -40,8 +40,7 @@ export async function placeDevice(
   const all = await listNodes(tx, nodesMax);
   const active = all.filter((it) => nodeState(it, nowMs, silentMsMax(deps)) === "ACTIVE");
   const wish = { ...placing.ask, modes: placing.modes };
-  const sights = await lookAt(tx, active, placing, nowMs);
-  for (const id of rankNodes(sights, wish, deps.pick)) {
+  for (const id of await rank(deps, tx, active, { placing, wish, nowMs })) {
     const locked = await lockNode(tx, id);
     if (locked === undefined || locked.isDraining) continue;
     const [sight] = await lookAt(tx, [locked], placing, nowMs);
@@ -51,6 +50,17 @@ export async function placeDevice(
     return { nodeId: id, isTrafficSold: locked.measurable.network };
   }
   return undefined;
+}
+
+/** The nodes to try, the best first. Where there is but one nothing is to be chosen, and it is looked at once it is locked. */
+async function rank(
+  { pick }: Pick<DeviceDeps, "pick">,
+  tx: PoolConnection,
+  active: readonly DeviceNode[],
+  of: { readonly placing: Placing; readonly wish: NodeWish; readonly nowMs: number },
+): Promise<readonly string[]> {
+  if (active.length < 2) return active.map(({ id }) => id);
+  return rankNodes(await lookAt(tx, active, of.placing, of.nowMs), of.wish, pick);
 }
 
 /** Whether a device would have room on some node that had nothing else, drained and silent ones included. */

@@ -1,11 +1,11 @@
 import { AppError } from "@farebox/kit/app-error";
 import { inTransaction } from "@farebox/kit/mysql";
 import { EngineError } from "../docker/engine.ts";
-import { type Allocation, mayBecome } from "../domain/allocation.ts";
+import type { Allocation } from "../domain/allocation.ts";
 import { containerName } from "../domain/container-name.ts";
-import { changeAllocation, lockAllocation } from "../store/allocation-store.ts";
+import type { DeviceNode } from "../domain/device-node.ts";
+import { changePlaced, readAllocation } from "../store/allocation-store.ts";
 import { beginEpochs } from "../store/epoch-store.ts";
-import { readNode } from "../store/node-store.ts";
 import { cancelAllocation } from "./cancel-allocation.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 import { nextDue } from "./next-due.ts";
@@ -15,8 +15,11 @@ import { tellOwner } from "./tell-owner.ts";
  * Starts the container of an allocation whose money is held. Billing begins when the engine says that it runs. An engine that
  * refuses cancels the allocation; of one that is silent it is not known, and this is tried again, for a while.
  */
-export async function startContainer(deps: DeviceDeps, held: Allocation): Promise<Allocation> {
-  const node = await readNode(deps.pool, held.nodeId);
+export async function startContainer(
+  deps: DeviceDeps,
+  held: Allocation,
+  node: DeviceNode | undefined,
+): Promise<Allocation> {
   if (node === undefined) return cancelAllocation(deps, held.id, "START_FAILED", "no such node");
   const engine = deps.engines.of(node.engineUrl);
   try {
@@ -26,7 +29,7 @@ export async function startContainer(deps: DeviceDeps, held: Allocation): Promis
       const code = sight === undefined ? "" : ` with code ${sight.exitCode}`;
       return await cancelAllocation(deps, held.id, "START_FAILED", `it ended at once${code}`);
     }
-    return await noteRunning(deps, held.id, containerId, sight.startedAt);
+    return await noteRunning(deps, held, containerId, sight.startedAt);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     deps.events.nodeSilent(node, error);
@@ -68,28 +71,26 @@ function specOf({ installation, terms }: DeviceDeps, allocation: Allocation) {
 
 async function noteRunning(
   deps: DeviceDeps,
-  id: string,
+  held: Allocation,
   containerId: string,
   startedAt: string,
 ): Promise<Allocation> {
+  const { id } = held;
   const nowMs = deps.clock.nowMs();
-  let isMoved = false;
-  const allocation = await inTransaction(deps.pool, async (tx) => {
-    isMoved = false;
-    const locked = await lockAllocation(tx, id);
-    if (locked === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
-    if (!mayBecome(locked.state, "RUNNING")) return locked;
-    const change = {
-      state: "RUNNING",
-      ...{ containerId, startMs: nowMs, seenMs: nowMs, reportedMs: nowMs },
-    } as const;
-    const running: Allocation = { ...locked, ...change };
+  const change = {
+    state: "RUNNING",
+    ...{ containerId, startMs: nowMs, seenMs: nowMs, reportedMs: nowMs },
+  } as const;
+  const running: Allocation = { ...held, ...change };
+  const isFirst = await inTransaction(deps.pool, async (tx) => {
+    const due = { dueMs: nextDue(deps.terms, running) };
+    // Started by somebody else meanwhile, or cancelled: then its container is removed by the next look at the node.
+    if (!(await changePlaced(tx, id, { ...change, ...due }))) return false;
     await beginEpochs(tx, [{ allocationId: id, startedAt }]);
-    await changeAllocation(tx, id, { ...change, dueMs: nextDue(deps.terms, running) });
     await tellOwner(tx, "device.allocated", running, nowMs);
-    isMoved = true;
-    return running;
+    return true;
   });
-  if (isMoved) deps.events.allocationMoved(allocation);
-  return allocation;
+  if (!isFirst) return (await readAllocation(deps.pool, id)) ?? held;
+  deps.events.allocationMoved(running);
+  return running;
 }

@@ -164,13 +164,17 @@ export async function readWaiting(
   return rows.map(toAllocation);
 }
 
-/** How many allocations are open: of an account, or all that wait for room. */
-export async function countOpen(db: Queryable, accountId: string): Promise<number> {
-  const [rows] = await db.query<CountRow[]>(
-    "SELECT COUNT(*) AS n FROM allocation WHERE account_id = ? AND state IN (?)",
+/** How many allocations of an account are open, and whether anybody's waits for room. */
+export async function countOpen(
+  db: Queryable,
+  accountId: string,
+): Promise<{ readonly open: number; readonly hasQueue: boolean }> {
+  const [rows] = await db.query<OpenRow[]>(
+    `SELECT COUNT(*) AS n, EXISTS (SELECT 1 FROM allocation WHERE state = 'QUEUED') AS has_queue
+      FROM allocation WHERE account_id = ? AND state IN (?)`,
     [accountId, [...openStates]],
   );
-  return Number(rows[0]?.n ?? 0n);
+  return { open: Number(rows[0]?.n ?? 0n), hasQueue: Number(rows[0]?.has_queue ?? 0) === 1 };
 }
 
 export async function countQueued(db: Queryable): Promise<number> {
@@ -251,6 +255,7 @@ export async function readEnded(
 }
 
 type IdRow = RowDataPacket & { readonly id_hex: string };
+type OpenRow = RowDataPacket & { readonly n: bigint; readonly has_queue: bigint | number };
 type CountRow = RowDataPacket & { readonly n: bigint };
 type CommitmentRow = RowDataPacket & {
   readonly node_hex: string;

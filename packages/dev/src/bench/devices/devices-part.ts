@@ -17,11 +17,11 @@ import type { Installation } from "../installation.ts";
 import { cpuMicrosOf } from "../load/cpu-time.ts";
 import { median } from "../median.ts";
 import type { Part } from "../part.ts";
-import { type DeviceBench, startDeviceBench } from "./start-device-bench.ts";
+import { type DeviceBench, realNode, startDeviceBench } from "./start-device-bench.ts";
 
 const pairs = 25;
-const ownPairs = 220;
-const warmUps = 20;
+const ownPairs = 200;
+const warmUps = 200;
 const meteredDevices = 200;
 const idle = ["sleep", "100000"];
 
@@ -42,7 +42,8 @@ export const devicesPart: Part = async ({ installation, options, log }) => {
   });
   const accountId = owner?.accountId ?? "";
   log(`${pairs} pairs of allocations`);
-  const allocation = await measureAllocation(bench, engine, accountId);
+  const real = { url: engine.url, node: realNode, accountId, count: pairs };
+  const allocation = await measurePairs(bench, real);
   const own = await measureOwn(bench, accountId);
   const burner = await bench.allocate(accountId, {
     command: ["sh", "-c", "while true; do :; done"],
@@ -72,45 +73,52 @@ export const devicesPart: Part = async ({ installation, options, log }) => {
   };
 };
 
-/** In turns: what the engine alone takes, and what an allocation takes. */
-async function measureAllocation(bench: DeviceBench, { url }: PrivateEngine, accountId: string) {
-  using docker = openDockerEngine(url);
+/** In turns: what the engine alone takes to create and start a container, and what an allocation takes. */
+async function measurePairs(
+  bench: DeviceBench,
+  of: {
+    readonly url: string;
+    readonly node: string;
+    readonly accountId: string;
+    readonly count: number;
+  },
+) {
+  using docker = openDockerEngine(of.url);
   const alone: number[] = [];
   const allocated: number[] = [];
-  const timed = async <T>(into: number[], act: () => Promise<T>): Promise<T> => {
-    const beganMs = performance.now();
-    const result = await act();
-    into.push(performance.now() - beganMs);
-    return result;
-  };
-  for (let pair = 0; pair < pairs; pair += 1) {
-    const { containerId } = await timed(alone, () =>
-      docker.run({
-        ...{ name: `alone-${pair}`, image: busyboxTag, command: idle, environment: {} },
-        ...{ isReadOnly: false, network: "bridge", labels: {} },
-        resources: { cpuMillis: 50, memoryMb: 16, storageMb: 0 },
-      }),
-    );
+  for (let pair = 0; pair < of.count; pair += 1) {
+    const { containerId } = await timed(alone, () => docker.run(aloneSpec(pair)));
     await docker.remove(containerId);
-    const id = await timed(allocated, () => bench.allocate(accountId, { command: idle }));
-    await bench.release(id);
+    const wish = { command: idle, node: of.node };
+    await bench.release(await timed(allocated, () => bench.allocate(of.accountId, wish)));
   }
   const added = allocated.map((ms, at) => ms - (alone[at] ?? 0));
   return { engine: median(alone), allocate: median(allocated), added: median(added) };
 }
 
-/** What an allocation takes on an engine that takes no time: room, hold, books and calls. */
+function aloneSpec(pair: number) {
+  return {
+    ...{ name: `alone-${pair}`, image: busyboxTag, command: idle, environment: {} },
+    ...{ isReadOnly: false, network: "bridge", labels: {} },
+    resources: { cpuMillis: 50, memoryMb: 16, storageMb: 0 },
+  };
+}
+
+async function timed<T>(into: number[], act: () => Promise<T>): Promise<T> {
+  const beganMs = performance.now();
+  const result = await act();
+  into.push(performance.now() - beganMs);
+  return result;
+}
+
+/** The same on an engine that takes no time of its own, where the difference does not drown in it: room, hold, and books. */
 async function measureOwn(bench: DeviceBench, accountId: string): Promise<number> {
   await using engine = await openReplayEngine([busyboxTag], 1_000);
-  await bench.addNode("replay", engine.url);
-  const own: number[] = [];
-  for (let at = 0; at < ownPairs; at += 1) {
-    const beganMs = performance.now();
-    const id = await bench.allocate(accountId, { command: idle, node: "replay" });
-    own.push(performance.now() - beganMs);
-    await bench.release(id);
-  }
-  return median(own.slice(warmUps));
+  const { url } = engine;
+  await bench.addNode("replay", url);
+  const of = { url, node: "replay", accountId };
+  await measurePairs(bench, { ...of, count: warmUps });
+  return (await measurePairs(bench, { ...of, count: ownPairs })).added;
 }
 
 /** CPU of the whole Device process while nothing but metering goes on, and the age of every sample as it was taken in. */

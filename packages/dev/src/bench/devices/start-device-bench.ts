@@ -32,8 +32,10 @@ export type DeviceBench = AsyncDisposable & {
   differences(): Promise<readonly string[]>;
 };
 
+/** The node that is a real engine. */
+export const realNode = "real";
+
 const reportedMsMax = 60_000;
-const realNode = "real";
 
 /** Starts it with the usual tick of 2 s; time of cores is charged by what is measured. */
 export async function startDeviceBench(
