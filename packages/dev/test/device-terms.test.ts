@@ -285,6 +285,12 @@ it("a node that is drained keeps its devices and takes no new ones", async () =>
   const { accountId } = await newOwner(under, 10);
   const nodeLabels = { zone: "two" };
   const kept = await allocate(under, accountId, { nodeLabels });
+  const another = await openReplayEngine([]);
+  engines.push(another);
+  await assert.rejects(
+    under.devices.registerNode({ displayName: "two", engineUrl: another.url }),
+    isReason("INVALID_ARGUMENT"),
+  );
   const { node } = await under.devices.drainNode({ nodeId: nodeIds[1] ?? "" });
   assert.equal(node?.state, NodeState.DRAINING);
   const refused = wishOf(accountId, { nodeLabels });

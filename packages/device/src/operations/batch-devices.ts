@@ -11,7 +11,7 @@ export type ItemResult =
 
 const atATime = 8;
 
-/** Does something to each of many, some at a time, in the order of the answers. What is not an AppError is thrown on. */
+/** Does something to each of many, some at a time, in the order of the answers. One that fails stops no other. */
 export async function eachOf<T>(
   items: readonly T[],
   act: (item: T) => Promise<Allocation>,
@@ -53,7 +53,10 @@ async function answerOf(act: () => Promise<Allocation>): Promise<ItemResult> {
   try {
     return { kind: "done", allocation: await act() };
   } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    return { kind: "refused", error };
+    const isOurs = error instanceof AppError;
+    return {
+      kind: "refused",
+      error: isOurs ? error : new AppError("UNAVAILABLE", undefined, { cause: error }),
+    };
   }
 }

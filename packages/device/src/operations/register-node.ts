@@ -1,11 +1,13 @@
 import { AppError, fieldError } from "@farebox/kit/app-error";
 import { newUuid } from "@farebox/kit/ids";
-import { inTransaction } from "@farebox/kit/mysql";
+import { inTransaction, type PoolConnection } from "@farebox/kit/mysql";
 import { EngineError } from "../docker/engine.ts";
-import type { DeviceNode } from "../domain/device-node.ts";
+import { type DeviceNode, nodeState } from "../domain/device-node.ts";
 import type { Resources } from "../domain/resources.ts";
-import { readNode, saveNode, setDraining } from "../store/node-store.ts";
+import { readCommitments } from "../store/allocation-store.ts";
+import { listNodes, readNode, saveNode, setDraining } from "../store/node-store.ts";
 import type { DeviceDeps } from "./device-deps.ts";
+import { nodesMax, silentMsMax } from "./place-device.ts";
 
 /**
  * Adds a node, or changes the one of that name, after its engine has answered and was probed. Errors: NODE_UNREACHABLE,
@@ -44,7 +46,10 @@ export async function registerNode(
       engineVersion: found.version,
       ...{ heartbeatMs: nowMs, createMs: nowMs },
     };
-    const saved = await inTransaction(deps.pool, (tx) => saveNode(tx, node));
+    const saved = await inTransaction(deps.pool, async (tx) => {
+      await requireSameEngine(deps, tx, node, nowMs);
+      return saveNode(tx, node);
+    });
     if (saved === undefined) throw fieldError("engine_url", "is another node's");
     return saved;
   } catch (error) {
@@ -55,6 +60,24 @@ export async function registerNode(
       cause: error,
     });
   }
+}
+
+/**
+ * The devices of a node live on its engine: another one would know nothing of them. An engine that is silent may be replaced; its
+ * devices then end as they were last seen. Errors: INVALID_ARGUMENT.
+ */
+async function requireSameEngine(
+  deps: DeviceDeps,
+  tx: PoolConnection,
+  { displayName, engineUrl }: DeviceNode,
+  nowMs: number,
+): Promise<void> {
+  const nodes = await listNodes(tx, nodesMax);
+  const known = nodes.find((it) => it.displayName === displayName);
+  if (known === undefined || known.engineUrl === engineUrl) return;
+  if (nodeState(known, nowMs, silentMsMax(deps)) === "LOST") return;
+  const promised = await readCommitments(tx, [known.id], nowMs);
+  if (promised.length > 0) throw fieldError("engine_url", "cannot change while it has devices");
 }
 
 /** Keeps a node from taking devices, or lets it again. Errors: NODE_NOT_FOUND. */
