@@ -1,4 +1,5 @@
 import { AppError, fieldError } from "@farebox/kit/app-error";
+import type { Nanos } from "@farebox/kit/money";
 import { inTransaction, type PoolConnection } from "@farebox/kit/mysql";
 import { EngineError } from "../docker/engine.ts";
 import type { Allocation } from "../domain/allocation.ts";
@@ -53,7 +54,7 @@ export async function extendAllocation(deps: DeviceDeps, input: ExtendInput): Pr
     await dropExtension(deps.pool, input);
     throw answer.refusal;
   }
-  const extended = await apply(deps, input, answer.granted);
+  const extended = await apply(deps, input, { granted: answer.granted, restMs });
   await tellNode(deps, extended);
   return extended;
 }
@@ -122,11 +123,18 @@ async function requireRoom(
 }
 
 /** Looks at room and limit once more: others may have booked since. What was held for more returns with the lease. */
-async function apply(deps: DeviceDeps, input: ExtendInput, granted: bigint): Promise<Allocation> {
+async function apply(
+  deps: DeviceDeps,
+  input: ExtendInput,
+  { granted, restMs }: { readonly granted: Nanos; readonly restMs: number },
+): Promise<Allocation> {
   const nowMs = deps.clock.nowMs();
   return inTransaction(deps.pool, async (tx) => {
     const locked = await lockWithNode(tx, input.allocationId);
-    if ((await readExtension(tx, input))?.isApplied) return locked;
+    const known = await readExtension(tx, input);
+    if (known?.isApplied) return locked;
+    // A repetition of it was denied meanwhile and has forgotten it: without the note it could be applied twice.
+    if (known === undefined) await addExtension(tx, { ...input, restMs, nowMs });
     requireRunning(locked, nowMs);
     requireLimit(locked, input.addedMs, nowMs);
     await requireRoom(tx, locked, input.addedMs, nowMs);
