@@ -21,6 +21,8 @@ export type ReplayContainer = {
   starts: number;
   /** Of this run. */
   truth: Truth;
+  /** What was true when this run was last asked for one sample: whoever asks before a stop has seen as much. */
+  polled: Truth;
   /** Of the runs before. */
   readonly past: Truth[];
 };
@@ -225,7 +227,7 @@ function newContainer(
       startedMs: 0,
       starts: 0,
     },
-    ...{ truth: noTruth, past: [] },
+    ...{ truth: noTruth, polled: noTruth, past: [] },
   };
 }
 
@@ -237,6 +239,7 @@ function beginRun(container: ReplayContainer): void {
   container.startedAt = `${new Date(container.startedMs).toISOString().slice(0, 23)}${String(container.starts).padStart(6, "0")}Z`;
   container.starts += 1;
   container.truth = noTruth;
+  container.polled = noTruth;
 }
 
 function endRun(engine: ReplayEngine, container: ReplayContainer, exitCode: number): void {
@@ -274,7 +277,10 @@ function stats(
   const frame = () =>
     container.isRunning ? frameOf(engine, container, Date.now()).frame : zeroFrame(container);
   if (query.get("stream") === "false" || query.get("stream") === "0") {
-    return { status: 200, body: frame() };
+    if (!container.isRunning) return { status: 200, body: zeroFrame(container) };
+    const now = frameOf(engine, container, Date.now());
+    container.polled = now.truth;
+    return { status: 200, body: now.frame };
   }
   res.writeHead(200, { "content-type": "application/json" });
   const push = () => void res.write(`${JSON.stringify(frame())}\n`);
