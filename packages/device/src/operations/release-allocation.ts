@@ -8,6 +8,8 @@ import { finishRelease } from "./finish-release.ts";
 
 /** How soon somebody else goes on with a release whose caller has gone. */
 const untendedMs = 20_000;
+/** A thousand that end at once wait for a connection, rather than being refused. */
+const patient = { acquireMsMax: 20_000 } as const;
 
 /**
  * Ends an allocation: one that runs is stopped and settled, one that never ran is cancelled, one that has ended stays as it is.
@@ -54,17 +56,21 @@ export function beginRelease(
   },
 ): Promise<Allocation> {
   const nowMs = deps.clock.nowMs();
-  return inTransaction(deps.pool, async (tx) => {
-    const locked = await lockAllocation(tx, id);
-    if (locked === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
-    if (locked.state !== "RUNNING" || of.isDue?.(locked) === false) return locked;
-    const change = {
-      state: "RELEASING",
-      endReason: of.reason,
-      endNote: of.note.slice(0, 255),
-      endMs: endOf(locked, of.reason, nowMs),
-    } as const;
-    await changeAllocation(tx, id, { ...change, dueMs: nowMs + (of.untendedMs ?? 0) });
-    return { ...locked, ...change };
-  });
+  return inTransaction(
+    deps.pool,
+    async (tx) => {
+      const locked = await lockAllocation(tx, id);
+      if (locked === undefined) throw new AppError("ALLOCATION_NOT_FOUND");
+      if (locked.state !== "RUNNING" || of.isDue?.(locked) === false) return locked;
+      const change = {
+        state: "RELEASING",
+        endReason: of.reason,
+        endNote: of.note.slice(0, 255),
+        endMs: endOf(locked, of.reason, nowMs),
+      } as const;
+      await changeAllocation(tx, id, { ...change, dueMs: nowMs + (of.untendedMs ?? 0) });
+      return { ...locked, ...change };
+    },
+    patient,
+  );
 }
