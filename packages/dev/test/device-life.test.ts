@@ -70,3 +70,43 @@ it("a device ends with its term, and is charged for no longer", async () => {
   assert.ok(ended.durationSeconds <= 3n);
   await assertSound(under);
 });
+
+it("an account has no more devices than it may, and no more wait than may", async () => {
+  await using strict = await startDeviceForTest({
+    DEVICE_PER_ACCOUNT_MAX: "2",
+    DEVICE_QUEUE_MAX: "1",
+  });
+  await strict.devices.registerNode({ displayName: "one", engineUrl: engine.url, cpuCores: 1 });
+  const isReason = (reason: string) => (error: unknown) =>
+    error instanceof AppError && error.reason === reason;
+  const { accountId } = await newOwner(strict, 1);
+  const { accountId: other } = await newOwner(strict, 1);
+  const queueFor = durationFromMs(60_000);
+  const first = await allocate(strict, accountId, { cpuCores: 1 });
+  const waiting = await allocate(strict, accountId, { queueFor });
+  assert.equal(waiting.state, AllocationState.QUEUED);
+  await assert.rejects(
+    strict.devices.allocateDevice(wishOf(accountId, { queueFor })),
+    isReason("DEVICE_LIMIT_REACHED"),
+  );
+  await assert.rejects(
+    strict.devices.allocateDevice(wishOf(other, { queueFor })),
+    isReason("QUEUE_FULL"),
+  );
+  for (const { id: allocationId } of [waiting, first]) {
+    await strict.devices.releaseDevice({ allocationId });
+  }
+  await assertSound(strict);
+});
+
+it("an account in debt is refused as that", async () => {
+  const { accountId } = await newOwner(under, 0.01);
+  const amount = { amountNanos: 1_000_000_000n, currencyCode: "USD" };
+  await under.billing.deductQuota({
+    ...{ requestId: "debt", accountId, charges: [{ requestId: "debt", amount }] },
+  });
+  await assert.rejects(
+    under.devices.allocateDevice(wishOf(accountId)),
+    (error) => error instanceof AppError && error.reason === "ACCOUNT_IN_DEBT",
+  );
+});

@@ -66,6 +66,7 @@ it(`${devicesMax} releases at once while Billing is down are answered, and each 
     under.devices.allocateDevice(wishOf(accountId)),
     (error) => error instanceof AppError && error.reason === "BILLING_UNAVAILABLE",
   );
+  // The length of the sleep is the fault itself; nothing is asserted about it.
   await sleep(downMs);
   await under.startBilling();
   await awaitReported(under);

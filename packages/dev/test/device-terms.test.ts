@@ -89,14 +89,12 @@ it("who waits for room is served by priority, and gets what is released", async 
   const low = await allocate(under, accountId, { queueFor });
   const high = await allocate(under, accountId, { queueFor, priority: 5 });
   assert.deepEqual([low.state, high.state], [AllocationState.QUEUED, AllocationState.QUEUED]);
-  const [before] = await moneyOf(under, accountId);
   await under.devices.releaseDevice({ allocationId: all[0]?.id ?? "" });
   const served = await awaitState(under, high.id, "RUNNING");
   assert.ok((served.hold?.amountNanos ?? 0n) > 0n);
   const { allocation: still } = await under.devices.getAllocation({ allocationId: low.id });
   assert.equal(still?.state, AllocationState.QUEUED);
   assert.equal(still?.hold?.amountNanos, 0n, "who waits holds no money");
-  assert.equal((await moneyOf(under, accountId))[1] > 0n && before > 0n, true);
   const { allocation: cancelled } = await under.devices.releaseDevice({ allocationId: low.id });
   assert.deepEqual(
     [cancelled?.state, cancelled?.endReason],

@@ -7,8 +7,8 @@ import {
   list,
   port,
   readEnv,
-  type Secret,
   secretText,
+  secretTexts,
   text,
 } from "@farebox/kit/env";
 import { priceModes } from "./domain/owed-usage.ts";
@@ -62,7 +62,7 @@ const serverVariables = {
   },
   serviceTokens: {
     name: "SERVICE_TOKENS",
-    parse: someSecrets,
+    parse: secretTexts,
     required: true,
     secret: true,
     doc: "Tokens that Farebox's own services present, comma-separated; the first is presented to billing.",
@@ -246,12 +246,4 @@ export function readConfig(env?: Readonly<Record<string, string | undefined>>) {
 /** Reads what a migration needs. Throws one Error that names every faulty variable. */
 export function readMigrateConfig(env?: Readonly<Record<string, string | undefined>>) {
   return readEnv(databaseVariables, env);
-}
-
-function someSecrets(value: string, isDefault: boolean): readonly Secret[] {
-  const secrets = list(secretText)(value, isDefault);
-  if (secrets.length === 0 || secrets.some((it) => it.reveal().length < 16)) {
-    throw new Error("must hold one of at least 16 characters, and none that is shorter");
-  }
-  return secrets;
 }

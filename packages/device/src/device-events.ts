@@ -13,8 +13,8 @@ export type DeviceEvents = {
   orphanRemoved(nodeId: string, containerName: string): void;
   /** An engine answered without figures for a running device: an alarm. */
   unmeasured(allocationId: string): void;
-  /** So many devices were sampled, and the oldest sample was so old. */
-  sampled(of: { readonly devices: number; readonly lagMs: number }): void;
+  /** So many devices of a node were sampled, and the oldest sample was so old. */
+  sampled(of: { readonly node: string; readonly devices: number; readonly lagMs: number }): void;
   /** Samples did not reach Redis: no figures are shown, the bill does not depend on it. */
   samplesNotShown(error: unknown): void;
   /** Billing did not take what it was told; it is told again. */
@@ -56,8 +56,8 @@ export function createDeviceEvents(deps: {
       meters.unmeasured.inc({});
       log.warn({ event: "device.unmeasured", allocationId: `alc_${id}` });
     },
-    sampled: ({ devices, lagMs }) => {
-      meters.devices.set({}, devices);
+    sampled: ({ node, devices, lagMs }) => {
+      meters.devices.set({ node }, devices);
       meters.lag.observe({}, lagMs / 1000);
     },
     samplesNotShown: (err) => log.warn({ event: "samples.not_shown", err }),
@@ -100,8 +100,8 @@ function createMeters(metrics: Metrics) {
     }),
     devices: metrics.gauge({
       name: "device_sampled",
-      help: "Devices sampled at the last tick of this process",
-      labels: [],
+      help: "Devices of a node that this process sampled at its last tick",
+      labels: ["node"],
     }),
     lag: metrics.histogram({
       name: "device_sample_lag_seconds",

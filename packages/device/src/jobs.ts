@@ -12,7 +12,7 @@ import { watchMoney } from "./operations/watch-money.ts";
 
 const hourMs = 3_600_000;
 
-/** The background loops of Device. Each is bounded, and safe in any number of processes. */
+/** The background loops of Device, safe in any number of processes. Each run is bounded, at most by what runs on the nodes. */
 export function createJobs(
   deps: DeviceDeps & { readonly policy: ReportPolicy; readonly redis: Redis },
   collector: Collector,

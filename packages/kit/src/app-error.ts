@@ -45,3 +45,21 @@ export function fieldError(field: string, why: string): AppError {
     violations: [{ field, description: why }],
   });
 }
+
+/** True for an answer for good: asked again in the same words, it is the same. Of anything else nothing is known; ask again. */
+export function isRefusal(error: unknown): error is AppError {
+  return error instanceof AppError && !passing.has(error.reason);
+}
+
+const passing: ReadonlySet<Reason | "DEADLINE_EXCEEDED" | "CANCELLED" | "RESOURCE_EXHAUSTED"> =
+  new Set([
+    "UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+    "CANCELLED",
+    "INTERNAL",
+    "UNAUTHENTICATED",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "PAYMENT_UNAVAILABLE",
+    "BILLING_UNAVAILABLE",
+  ]);

@@ -181,6 +181,15 @@ export function list<T>(parse: EnvParser<T>): EnvParser<readonly T[]> {
   };
 }
 
+/** Secrets between commas: one of at least 16 characters, and none that is shorter. */
+export const secretTexts: EnvParser<readonly Secret[]> = (value, isDefault) => {
+  const secrets = list(secretText)(value, isDefault);
+  if (secrets.length === 0 || secrets.some((it) => it.reveal().length < 16)) {
+    throw new Error("must hold one of at least 16 characters, and none that is shorter");
+  }
+  return secrets;
+};
+
 /** An amount of money as a decimal ("0.05"), in nanos. */
 export const nanos: EnvParser<bigint> = (value) => {
   const amount = parseNanos(value);

@@ -19,15 +19,10 @@ export type PrivateEngine = AsyncDisposable & {
   /** unix:///… */
   readonly url: string;
   readonly socketPath: string;
-  /** Of dockerd. */
-  pid(): number;
   /** Ends dockerd at once, as a crash does. Its containers live on. */
   kill(): Promise<void>;
   /** Starts it again on the same folders. */
   start(): Promise<void>;
-  /** Makes it hang, and go on. */
-  pause(): void;
-  resume(): void;
 };
 
 const startMsMax = 30_000;
@@ -38,7 +33,7 @@ const binFolders = ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/sbin", "/bin"];
 export function whyNoEngine(): string | undefined {
   if (process.platform !== "linux") return "containers need Linux";
   if (process.getuid?.() !== 0) return "starting dockerd needs root";
-  for (const program of ["dockerd", "unshare", "iptables"]) {
+  for (const program of ["dockerd", "unshare", "setpriv", "iptables"]) {
     if (!binFolders.some((folder) => existsSync(join(folder, program)))) {
       return `${program} is not installed (apt-get install docker.io iptables)`;
     }
@@ -72,20 +67,16 @@ export async function openPrivateEngine(
   const engine: PrivateEngine = {
     url: `unix://${socketPath}`,
     socketPath,
-    pid: pidOf,
     kill: async () => {
       const ended = daemon === undefined ? undefined : once(daemon);
       kill(pidOf(), "SIGKILL");
       await ended;
     },
     start,
-    pause: () => kill(pidOf(), "SIGSTOP"),
-    resume: () => kill(pidOf(), "SIGCONT"),
     [Symbol.asyncDispose]: async () => {
-      kill(pidOf(), "SIGCONT");
       await removeContainers(socketPath).catch(() => undefined);
       await stop(daemon, folder);
-      for (const pid of pidsWith(folder, "")) kill(pid, "SIGKILL");
+      for (const pid of pidsWith(folder)) kill(pid, "SIGKILL");
       await removeFolder(folder);
     },
   };
@@ -175,13 +166,13 @@ function readPid(folder: string): number {
 }
 
 /** Processes whose command line names the folder: shims, and what dockerd started beside itself. */
-function pidsWith(folder: string, what: string): readonly number[] {
+function pidsWith(folder: string): readonly number[] {
   return readdirSync("/proc")
     .filter((it) => /^\d+$/.test(it) && Number(it) !== process.pid)
     .filter((it) => {
       try {
         const line = readFileSync(`/proc/${it}/cmdline`, "utf8").replaceAll("\0", " ");
-        return line.includes(folder) && line.includes(what);
+        return line.includes(folder);
       } catch {
         return false;
       }

@@ -39,7 +39,6 @@ export function openDockerEngine(url: string, certFolder?: string): Engine {
   const calls = connect(agents.calls, callMsMax);
   const streams = connect(agents.streams, frameMsMax);
   const engine: Engine = {
-    ping: () => asked(async () => void (await calls.ping())),
     describe: () => asked(() => describe(calls)),
     run: (spec) => asked(() => run(calls, spec)),
     inspect: (id) => asked(() => unlessGone(inspect(calls, id))),

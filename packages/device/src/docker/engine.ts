@@ -4,8 +4,6 @@ import type { Resources } from "../domain/resources.ts";
 
 /** One container engine. Every call has a deadline and rejects with an `EngineError`. */
 export type Engine = Disposable & {
-  /** Rejects unless an engine answers. */
-  ping(): Promise<void>;
   /** What it is and has. */
   describe(): Promise<{ readonly version: string; readonly capacity: Resources }>;
   /** Makes and starts a container, or goes on with the one of that name. Any number of times. */

@@ -2,7 +2,11 @@ import { openDockerEngine } from "./docker-engine.ts";
 import type { Engine } from "./engine.ts";
 
 /** The engines of one process, each opened once. */
-export type Engines = Disposable & { of(url: string): Engine };
+export type Engines = Disposable & {
+  of(url: string): Engine;
+  /** Opens one for the caller alone, who closes it. */
+  open(url: string): Engine;
+};
 
 const enginesMax = 1_000;
 
@@ -10,6 +14,7 @@ const enginesMax = 1_000;
 export function openEngines(certFolder: string | undefined): Engines {
   const engines = new Map<string, Engine>();
   return {
+    open: (url) => openDockerEngine(url, certFolder),
     of: (url) => {
       const known = engines.get(url);
       if (known !== undefined) return known;

@@ -1,8 +1,7 @@
-import { AppError } from "@farebox/kit/app-error";
+import { AppError, isRefusal } from "@farebox/kit/app-error";
 import type { Allocation } from "../domain/allocation.ts";
 import { changePlaced, readAllocation } from "../store/allocation-store.ts";
 import { readNode } from "../store/node-store.ts";
-import { isRefusal } from "./billing-answers.ts";
 import { cancelAllocation } from "./cancel-allocation.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 import { finishRelease } from "./finish-release.ts";
@@ -75,24 +74,20 @@ function lateNote({ holdState }: Allocation): string {
 /** Holds the money of an allocation that has none yet. That it is asked for was noted when it got its place. */
 async function secureMoney(deps: DeviceDeps, placed: Allocation): Promise<Allocation> {
   if (placed.holdState === "HELD" || placed.holdState === "UNSECURED") return placed;
-  const answer = await askOrCancel(deps, placed);
-  if (answer === "unsecured") return noteHold(deps, placed, { holdState: "UNSECURED" });
-  if (answer.kind === "denied") {
-    return cancelAllocation(deps, placed.id, "NO_MONEY", answer.refusal.reason);
-  }
-  const { leaseId, granted } = answer;
-  return noteHold(deps, placed, { holdState: "HELD", leaseId, hold: granted });
-}
-
-/** What Billing refuses to consider will never be held: its room is given back at once. */
-async function askOrCancel(
-  deps: DeviceDeps,
-  placed: Allocation,
-): Promise<HoldAnswer | "unsecured"> {
   try {
-    return await askFirstHold(deps, placed);
+    const answer = await askFirstHold(deps, placed);
+    if (answer.kind === "held") {
+      const { leaseId, granted } = answer;
+      return await noteHold(deps, placed, { holdState: "HELD", leaseId, hold: granted });
+    }
+    return await cancelAllocation(deps, placed.id, "NO_MONEY", answer.refusal.reason);
   } catch (error) {
-    if (isRefusal(error) && error.reason !== "BILLING_UNAVAILABLE") {
+    const isAway = error instanceof AppError && error.reason === "BILLING_UNAVAILABLE";
+    if (isAway && deps.terms.isAllowedOnError) {
+      return noteHold(deps, placed, { holdState: "UNSECURED" });
+    }
+    if (isRefusal(error)) {
+      // What Billing refuses to consider will never be held: its room is given back at once.
       await noteHold(deps, placed, { holdState: "NONE" });
       await cancelAllocation(deps, placed.id, "START_FAILED", `billing refused: ${error.reason}`);
     }
@@ -100,22 +95,16 @@ async function askOrCancel(
   }
 }
 
-/** The first question for money, spelled alike however often it is asked. */
-export async function askFirstHold(
-  deps: Pick<DeviceDeps, "billing" | "rateCards" | "terms">,
+/** The first question for money, spelled alike however often it is asked. Errors: as `holdMoney`. */
+export function askFirstHold(
+  deps: Pick<DeviceDeps, "billing" | "rateCards">,
   allocation: Allocation,
-): Promise<HoldAnswer | "unsecured"> {
+): Promise<HoldAnswer> {
   const { ask, rateCardJson } = allocation;
   const amount = holdCost(deps.rateCards.of(rateCardJson), ask);
-  try {
-    return await holdMoney(deps, allocation, {
-      ...{ name: "hold", amount, leaseId: "", restMs: ask.termMs },
-    });
-  } catch (error) {
-    const isAway = error instanceof AppError && error.reason === "BILLING_UNAVAILABLE";
-    if (isAway && deps.terms.isAllowedOnError) return "unsecured";
-    throw error;
-  }
+  return holdMoney(deps, allocation, {
+    ...{ name: "hold", amount, leaseId: "", restMs: ask.termMs },
+  });
 }
 
 /** In one statement: what was cancelled meanwhile stays so, and whoever did that asks Billing again what became of the hold. */

@@ -1,4 +1,4 @@
-import { AppError } from "@farebox/kit/app-error";
+import { AppError, fieldError, isRefusal } from "@farebox/kit/app-error";
 import { newUuid } from "@farebox/kit/ids";
 import { inTransaction, isDuplicate, type PoolConnection } from "@farebox/kit/mysql";
 import { noDeviceUsage } from "@farebox/pricing/device-usage";
@@ -17,7 +17,7 @@ import {
 import { passGate } from "../store/gate-store.ts";
 import { advancePlaced } from "./advance-allocation.ts";
 import { asWaiting, waitingMax } from "./begin-waiting.ts";
-import { billingUnavailable, isRefusal } from "./billing-answers.ts";
+import { billingUnavailable } from "./billing-unavailable.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 import { couldEverFit, noCapacity, placeDevice } from "./place-device.ts";
 import { holdCost } from "./rate-cards.ts";
@@ -42,6 +42,7 @@ export type AllocateInput = {
 export async function allocateDevice(deps: DeviceDeps, input: AllocateInput): Promise<Allocation> {
   const known = await readByRequest(deps.pool, input);
   if (known !== undefined) return goOn(deps, known, input);
+  requireAhead(input, deps.clock.nowMs());
   if (!isImageAllowed(deps.terms.images, input.ask.image)) {
     throw new AppError("IMAGE_NOT_ALLOWED", undefined, { metadata: { image: input.ask.image } });
   }
@@ -62,6 +63,15 @@ export async function allocateDevice(deps: DeviceDeps, input: AllocateInput): Pr
     if (other === undefined) throw error;
     return goOn(deps, other, input);
   }
+}
+
+const bookMsMax = 30 * 86_400_000;
+
+/** A repetition may come after the time that it is for, a new booking may not. Errors: INVALID_ARGUMENT. */
+function requireAhead({ bookMs }: Pick<AllocateInput, "bookMs">, nowMs: number): void {
+  if (bookMs === undefined) return;
+  if (bookMs < nowMs) throw fieldError("book_time", "must not have passed");
+  if (bookMs - nowMs > bookMsMax) throw fieldError("book_time", "must be within 30 days");
 }
 
 /** Goes on with an allocation that was asked for before, and answers it, or why there is none. */

@@ -54,7 +54,8 @@ export async function collectNode(
   if (failed !== undefined) deps.events.nodeSilent(node, failed.reason);
   await keep(
     deps,
-    looks.flatMap((it) => (it.status === "fulfilled" ? (it.value ?? []) : [])),
+    node,
+    looks.flatMap((it) => (it.status === "fulfilled" ? it.value : [])),
     seenMs,
   );
   await deps.show(forgetEnded(watched, running, seenMs));
@@ -68,14 +69,14 @@ type Look = {
   readonly shown: ShownSample | undefined;
 };
 
-/** Looks at one device. Undefined when it has ended. */
+/** Looks at one device. */
 async function look(
   deps: CollectDeps,
   engine: Engine,
   allocation: Allocation,
   listed: readonly ListedContainer[] | undefined,
   watched: Map<string, Watched>,
-): Promise<Look | undefined> {
+): Promise<Look> {
   const { id, containerId, leaseEndMs = 0 } = allocation;
   const own = listed?.find((it) => it.containerId === containerId);
   const watch = watched.get(id) ?? begin(engine, containerId);
@@ -174,14 +175,20 @@ function showable(
   return { allocationId, type: isFirst ? "STARTED" : "PERIODIC", sample, before, nowMs };
 }
 
-async function keep(deps: CollectDeps, looks: readonly Look[], seenMs: number): Promise<void> {
+async function keep(
+  deps: CollectDeps,
+  { displayName }: DeviceNode,
+  looks: readonly Look[],
+  seenMs: number,
+): Promise<void> {
   const nowMs = deps.clock.nowMs();
   const ids = looks.filter(({ isSeen }) => isSeen).map(({ allocation }) => allocation.id);
   const samples = looks.flatMap((it) => it.samples);
   await keepSamples(deps, samples, { ids, seenMs });
   const shown = looks.flatMap((it) => it.shown ?? []);
   const oldestMs = Math.min(nowMs, ...shown.map(({ sample }) => sample.readMs));
-  deps.events.sampled({ devices: shown.length, lagMs: nowMs - oldestMs });
+  const lagMs = nowMs - oldestMs;
+  deps.events.sampled({ node: displayName, devices: shown.length, lagMs });
   await deps.show(shown);
 }
 

@@ -18,7 +18,7 @@ import {
   readExtension,
 } from "../store/extension-store.ts";
 import { lockNode, readNode } from "../store/node-store.ts";
-import { billingUnavailable } from "./billing-answers.ts";
+import { billingUnavailable } from "./billing-unavailable.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 import { holdMoney } from "./hold-money.ts";
 import { nextDue } from "./next-due.ts";

@@ -1,5 +1,5 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { AppError } from "@farebox/kit/app-error";
+import { AppError, isRefusal } from "@farebox/kit/app-error";
 import type { Nanos } from "@farebox/kit/money";
 import {
   type CheckQuotaResponse,
@@ -7,7 +7,7 @@ import {
 } from "@farebox/proto/farebox/billing/v1/billing_service";
 import { ErrorReason } from "@farebox/proto/farebox/common/v1/error_reason";
 import type { Allocation } from "../domain/allocation.ts";
-import { billingUnavailable, isRefusal } from "./billing-answers.ts";
+import { billingUnavailable } from "./billing-unavailable.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 
 /** A lease outlives the term by this: reports may be late. */

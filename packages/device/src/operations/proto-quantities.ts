@@ -4,7 +4,7 @@ import {
   DeviceQuality,
   type DeviceQuantitySchema,
 } from "@farebox/proto/farebox/billing/v1/device_usage";
-import type { Quantity } from "../store/window-store.ts";
+import type { Quantity } from "../domain/usage-window.ts";
 
 /** A window's quantities in the contract's words, which Billing is told and owners are shown. */
 export function protoQuantities(

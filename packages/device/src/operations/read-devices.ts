@@ -8,21 +8,16 @@ import type { DeviceNode } from "../domain/device-node.ts";
 import { sumEpochs } from "../domain/epoch.ts";
 import { owedUsage } from "../domain/owed-usage.ts";
 import { noResources, peakPromised, type Resources } from "../domain/resources.ts";
+import type { DeliveryState, UsageWindow } from "../domain/usage-window.ts";
 import {
   listAllocations,
   readAllocation,
-  readByRequest,
+  readAllocations,
   readCommitments,
 } from "../store/allocation-store.ts";
 import { readEpochs } from "../store/epoch-store.ts";
 import { listNodes } from "../store/node-store.ts";
-import {
-  type DeliveryState,
-  listWindows,
-  readWindow,
-  reviveWindow,
-  type UsageWindow,
-} from "../store/window-store.ts";
+import { listWindows, readWindow, reviveWindow } from "../store/window-store.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 import { nodesMax } from "./place-device.ts";
 import { termsOf } from "./report-usage.ts";
@@ -40,12 +35,16 @@ export async function getAllocation(
   return allocation;
 }
 
-/** Reads what was made by a request, if anything was. */
-export function findByRequest(
+/** Reads in which currency each of these windows is charged. */
+export async function readCurrencies(
   pool: DeviceDeps["pool"],
-  of: { readonly accountId: string; readonly requestId: string },
-): Promise<Allocation | undefined> {
-  return readByRequest(pool, of);
+  windows: readonly UsageWindow[],
+): Promise<(window: UsageWindow) => string> {
+  const allocations = await readAllocations(
+    pool,
+    windows.map(({ allocationId }) => allocationId),
+  );
+  return ({ allocationId }) => allocations.get(allocationId)?.currencyCode ?? "";
 }
 
 /** Reads a page of allocations, newest first. Errors: PAGE_TOKEN_INVALID. */

@@ -1,9 +1,11 @@
+import { isRefusal } from "@farebox/kit/app-error";
 import type { Nanos } from "@farebox/kit/money";
 import type { DeviceCharge } from "@farebox/proto/farebox/billing/v1/device_usage";
 import type { Allocation } from "../domain/allocation.ts";
+import type { UsageWindow } from "../domain/usage-window.ts";
 import { readEnded } from "../store/allocation-store.ts";
-import { listWindows, type UsageWindow } from "../store/window-store.ts";
-import { billingUnavailable, isRefusal } from "./billing-answers.ts";
+import { listWindows } from "../store/window-store.ts";
+import { billingUnavailable } from "./billing-unavailable.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 
 const allocationsMax = 1_000;

@@ -28,7 +28,8 @@ export async function registerNode(
   const { displayName, engineUrl, labels, capacity, probeImage } = input;
   const { installation, terms } = deps;
   try {
-    const engine = deps.engines.of(engineUrl);
+    // Its own, and closed again: what is mistyped is not kept.
+    using engine = deps.engines.open(engineUrl);
     const found = await engine.describe();
     const measurable =
       probeImage === ""
@@ -47,7 +48,7 @@ export async function registerNode(
       ...{ heartbeatMs: nowMs, createMs: nowMs },
     };
     const saved = await inTransaction(deps.pool, async (tx) => {
-      await requireSameEngine(deps, tx, node, nowMs);
+      await requireSuitable(deps, tx, node, nowMs);
       return saveNode(tx, node);
     });
     if (saved === undefined) throw fieldError("engine_url", "is another node's");
@@ -63,10 +64,10 @@ export async function registerNode(
 }
 
 /**
- * The devices of a node live on its engine: another one would know nothing of them. An engine that is silent may be replaced; its
+ * There are so many nodes at most. The devices of a node live on its engine: another one would know nothing of them. An engine that is silent may be replaced; its
  * devices then end as they were last seen. Errors: INVALID_ARGUMENT.
  */
-async function requireSameEngine(
+async function requireSuitable(
   deps: DeviceDeps,
   tx: PoolConnection,
   { displayName, engineUrl }: DeviceNode,
@@ -74,6 +75,9 @@ async function requireSameEngine(
 ): Promise<void> {
   const nodes = await listNodes(tx, nodesMax);
   const known = nodes.find((it) => it.displayName === displayName);
+  if (known === undefined && nodes.length >= nodesMax) {
+    throw fieldError("display_name", `would be more than ${nodesMax} nodes`);
+  }
   if (known === undefined || known.engineUrl === engineUrl) return;
   if (nodeState(known, nowMs, silentMsMax(deps)) === "LOST") return;
   const promised = await readCommitments(tx, [known.id], nowMs);
@@ -86,8 +90,8 @@ export async function drainNode(
   id: string,
   isDraining: boolean,
 ): Promise<DeviceNode> {
-  await setDraining(pool, id, isDraining);
-  const node = await readNode(pool, id);
+  const isKnown = await setDraining(pool, id, isDraining);
+  const node = isKnown ? await readNode(pool, id) : undefined;
   if (node === undefined) throw new AppError("NODE_NOT_FOUND");
   return node;
 }

@@ -1,20 +1,15 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { AppError } from "@farebox/kit/app-error";
+import { AppError, isRefusal } from "@farebox/kit/app-error";
 import type { Nanos } from "@farebox/kit/money";
 import { allReasons } from "@farebox/kit/reasons";
 import type { ReportDeviceUsageResult } from "@farebox/proto/farebox/billing/v1/device_usage";
 import { ErrorReason } from "@farebox/proto/farebox/common/v1/error_reason";
 import { isBrokenCircuitError } from "cockatiel";
 import type { Allocation } from "../domain/allocation.ts";
-import { readAllocation } from "../store/allocation-store.ts";
-import {
-  claimDueWindows,
-  closeWindow,
-  countUndelivered,
-  type UsageWindow,
-} from "../store/window-store.ts";
+import type { UsageWindow } from "../domain/usage-window.ts";
+import { readAllocation, readAllocations } from "../store/allocation-store.ts";
+import { claimDueWindows, closeWindow, countUndelivered } from "../store/window-store.ts";
 import { askFirstHold } from "./advance-allocation.ts";
-import { isRefusal } from "./billing-answers.ts";
 import type { DeviceDeps } from "./device-deps.ts";
 import { protoQuantities } from "./proto-quantities.ts";
 import type { ReportPolicy } from "./report-policy.ts";
@@ -48,14 +43,17 @@ export async function relayUsage(deps: RelayDeps, signal: AbortSignal): Promise<
 }
 
 async function sendReports(deps: RelayDeps, windows: readonly UsageWindow[]): Promise<void> {
-  const reports = await Promise.all(windows.map((window) => toReport(deps, window)));
+  const ids = windows.map(({ allocationId }) => allocationId);
+  const allocations = await readAllocations(deps.pool, ids);
+  const of = ({ allocationId }: UsageWindow) => allocations.get(allocationId);
+  const reports = windows.map((window) => toReport(window, of(window)));
   try {
     const { results } = await deps.policy.run((options) =>
       deps.billing.batchReportDeviceUsage({ reports }, options),
     );
     await Promise.all(
       windows.map((window, at) =>
-        settleOne(deps, window, () => readResult(deps, window, results[at])),
+        settleOne(deps, window, () => readResult(deps, window, of(window), results[at])),
       ),
     );
   } catch (error) {
@@ -63,8 +61,8 @@ async function sendReports(deps: RelayDeps, windows: readonly UsageWindow[]): Pr
   }
 }
 
-async function toReport(deps: RelayDeps, window: UsageWindow, hasLease = true) {
-  const allocation = await readAllocation(deps.pool, window.allocationId);
+function toReport(window: UsageWindow, allocation: Allocation | undefined, hasLease = true) {
+  const leaseId = hasLease ? (allocation?.leaseId ?? "") : "";
   const name = `alc_${window.allocationId}`;
   return {
     requestId: `${name}.${window.periodStartMs}`,
@@ -72,12 +70,12 @@ async function toReport(deps: RelayDeps, window: UsageWindow, hasLease = true) {
     userId: allocation?.ask.userId ?? "",
     deviceId: `dev_${window.allocationId}`,
     allocationId: name,
-    leaseId: hasLease ? (allocation?.leaseId ?? "") : "",
+    leaseId,
     periodStart: timestampFromMs(window.periodStartMs),
     periodEnd: timestampFromMs(window.periodEndMs),
     ...reservedOf(allocation),
     quantities: protoQuantities(window.quantities),
-    close: hasLease && window.isLast && allocation?.leaseId !== "",
+    close: window.isLast && leaseId !== "",
   };
 }
 
@@ -96,6 +94,7 @@ function reservedOf(allocation: Allocation | undefined) {
 async function readResult(
   deps: RelayDeps,
   window: UsageWindow,
+  allocation: Allocation | undefined,
   result: ReportDeviceUsageResult | undefined,
 ): Promise<Charged> {
   if (result?.response !== undefined) {
@@ -103,7 +102,7 @@ async function readResult(
   }
   const error = result?.error ?? ErrorReason.UNAVAILABLE;
   if (error !== ErrorReason.LEASE_NOT_FOUND) throw refusalOf(error);
-  const report = await toReport(deps, window, false);
+  const report = toReport(window, allocation, false);
   const { charged } = await deps.policy.run((options) =>
     deps.billing.reportDeviceUsage(report, options),
   );
@@ -134,9 +133,8 @@ async function leaseOf(
   allocation: Allocation,
 ): Promise<string> {
   if (kind === "RELEASE") return allocation.leaseId;
-  const strict = { ...deps, terms: { ...deps.terms, isAllowedOnError: false } };
-  const answer = await askFirstHold(strict, allocation);
-  return answer !== "unsecured" && answer.kind === "held" ? answer.leaseId : "";
+  const answer = await askFirstHold(deps, allocation);
+  return answer.kind === "held" ? answer.leaseId : "";
 }
 
 /** Does one thing, and writes what came of it. */
@@ -155,7 +153,7 @@ async function settleOne(
 
 async function putOff(deps: RelayDeps, window: UsageWindow, error: unknown): Promise<void> {
   const { id, allocationId, attempts } = window;
-  if (isRefusal(error) && error.reason !== "BILLING_UNAVAILABLE") {
+  if (isRefusal(error)) {
     await closeWindow(deps.pool, id, { state: "DEAD", error: error.reason });
     deps.events.reportDead(allocationId, `dut_${id}`, error.reason);
     return;

@@ -1,3 +1,4 @@
+import { isRefusal } from "@farebox/kit/app-error";
 import type { CallOptions } from "@farebox/kit/grpc-client";
 import {
   CircuitState,
@@ -9,7 +10,6 @@ import {
   retry,
   wrap,
 } from "cockatiel";
-import { isRefusal } from "./billing-answers.ts";
 
 /** How calls to Billing by the outbox are made: each with a deadline, repeated at once a few times, and not at all while it is away. */
 export type ReportPolicy = {

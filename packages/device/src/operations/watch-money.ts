@@ -1,4 +1,4 @@
-import { AppError } from "@farebox/kit/app-error";
+import { AppError, isRefusal } from "@farebox/kit/app-error";
 import { maxNanos, type Nanos } from "@farebox/kit/money";
 import { inTransaction } from "@farebox/kit/mysql";
 import { boundDevice } from "@farebox/pricing/device-charge";
@@ -127,8 +127,8 @@ async function holdMore(
     await noteAnswer(deps, allocation, answer);
     return answer.kind;
   } catch (error) {
-    if (error instanceof AppError && error.reason === "BILLING_UNAVAILABLE") return "unknown";
-    if (!(error instanceof AppError)) throw error;
+    if (error instanceof AppError && !isRefusal(error)) return "unknown";
+    if (!isRefusal(error)) throw error;
     // Billing will say no to this question for ever: the next is another one.
     await noteAnswer(deps, allocation, { kind: "denied", refusal: error });
     return "denied";
@@ -136,12 +136,8 @@ async function holdMore(
 }
 
 /** What was given while Billing was away. */
-async function holdFirst(
-  deps: DeviceDeps,
-  allocation: Allocation,
-): Promise<"held" | "denied" | "unknown"> {
+async function holdFirst(deps: DeviceDeps, allocation: Allocation): Promise<"held" | "denied"> {
   const answer = await askFirstHold(deps, allocation);
-  if (answer === "unsecured") return "unknown";
   await noteAnswer(deps, allocation, answer);
   return answer.kind;
 }

@@ -31,10 +31,10 @@ export function fromId(prefix: string, text: string, field: string): string {
   return id.toString("hex");
 }
 
-/** Reads what is asked for. The content is all of the request, as it came. Errors: INVALID_ARGUMENT. */
+/** Reads what is asked for. The content is all of the request, as it came, and the time that it books. Errors: INVALID_ARGUMENT. */
 export function fromAllocate(
   req: AllocateDeviceRequest,
-  of: { readonly networkMb: number; readonly field?: string },
+  of: { readonly networkMb: number; readonly field?: string; readonly bookMs?: number },
 ): AllocateInput {
   if (req.accountId === "") throw fieldError(`${of.field ?? ""}account_id`, "is missing");
   if (req.duration === undefined) throw fieldError(`${of.field ?? ""}duration`, "is missing");
@@ -62,9 +62,12 @@ export function fromAllocate(
   return {
     requestId: req.requestId,
     accountId: req.accountId,
-    contentSha256: createHash("sha256").update(contentOf(req)).digest("hex"),
+    contentSha256: createHash("sha256")
+      .update(contentOf(req))
+      .update(`@${of.bookMs ?? ""}`)
+      .digest("hex"),
     ask,
-    bookMs: undefined,
+    bookMs: of.bookMs,
     queueForMs: req.queueFor === undefined ? undefined : durationMs(req.queueFor),
   };
 }

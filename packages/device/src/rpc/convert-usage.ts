@@ -11,9 +11,9 @@ import {
   WindowKind,
 } from "@farebox/proto/farebox/device/v1/metering";
 import type { Epoch } from "../domain/epoch.ts";
+import type { UsageWindow } from "../domain/usage-window.ts";
 import { protoQuantities } from "../operations/proto-quantities.ts";
 import type { LiveFigures } from "../operations/show-samples.ts";
-import type { UsageWindow } from "../store/window-store.ts";
 
 export function toProtoWindow(
   window: UsageWindow,

@@ -10,7 +10,6 @@ import { allocateDevice } from "../operations/allocate-device.ts";
 import { batchAllocate, eachOf, type ItemResult } from "../operations/batch-devices.ts";
 import { extendAllocation } from "../operations/extend-allocation.ts";
 import {
-  findByRequest,
   getAllocation,
   pageOfAllocations,
   type ReadDeps,
@@ -23,8 +22,6 @@ import { toProtoEpoch, toProtoLive, toProtoWindow } from "./convert-usage.ts";
 import { nodeCalls } from "./node-calls.ts";
 
 export type DeviceServiceDeps = ReadDeps & { readonly redis: Redis };
-
-const bookMsMax = 30 * 86_400_000;
 
 /** `DeviceService`. */
 export function deviceService(deps: DeviceServiceDeps): RpcImpl<typeof DeviceService> {
@@ -45,15 +42,8 @@ function oneByOne(deps: DeviceServiceDeps) {
       keepToOwn(caller, device);
       if (device.queueFor !== undefined) throw fieldError("device.queue_for", "must be unset");
       const bookMs = timestampMs(bookTime);
-      const aheadMs = bookMs - deps.clock.nowMs();
-      if (aheadMs < 0 && !(await isKnown(deps, device))) {
-        throw fieldError("book_time", "must not have passed");
-      }
-      if (aheadMs > bookMsMax) throw fieldError("book_time", "must be within 30 days");
-      const input = fromAllocate(device, { networkMb, field: "device." });
-      // The same id must not book another time.
-      const contentSha256 = `${input.contentSha256.slice(0, 48)}${bookMs.toString(16).padStart(16, "0")}`;
-      return answer(await allocateDevice(deps, { ...input, bookMs, contentSha256 }));
+      const input = fromAllocate(device, { networkMb, field: "device.", bookMs });
+      return answer(await allocateDevice(deps, input));
     },
     releaseDevice: async (req) => answer(await release(deps, req)),
     extendAllocation: async ({ requestId, allocationId, accountId, duration }) => {
@@ -131,14 +121,6 @@ async function release(
   const id = fromId("alc", of.allocationId, "allocation_id");
   await getAllocation(deps, { id, accountId: of.accountId });
   return releaseAllocation(deps, id, "RELEASED");
-}
-
-/** A repetition may come after the time that it is for. */
-async function isKnown(
-  { pool }: DeviceServiceDeps,
-  of: { readonly accountId: string; readonly requestId: string },
-): Promise<boolean> {
-  return (await findByRequest(pool, of)) !== undefined;
 }
 
 /** What the transport does for a request, for those within one. Errors: ACCOUNT_NOT_FOUND. */

@@ -4,12 +4,13 @@ import type { RpcImpl } from "@farebox/kit/rpc-context";
 import type { DeviceService } from "@farebox/proto/farebox/device/v1/device_service";
 import { DeliveryState } from "@farebox/proto/farebox/device/v1/metering";
 import type { DeviceNode } from "../domain/device-node.ts";
+import { deliveryStates } from "../domain/usage-window.ts";
 import { silentMsMax } from "../operations/place-device.ts";
 import {
-  getAllocation,
   loadsOf,
   pageOfWindows,
   type ReadDeps,
+  readCurrencies,
   readNodes,
   replayWindow,
 } from "../operations/read-devices.ts";
@@ -19,7 +20,6 @@ import { fromId, toProtoAllocation, toProtoNode } from "./convert-device.ts";
 import { fromWindowId, toProtoWindow } from "./convert-usage.ts";
 
 const dayMs = 86_400_000;
-const deliveryWords = ["PENDING", "DELIVERED", "DEAD"] as const;
 
 /** The calls of `DeviceService` that operators make. */
 export function nodeCalls(deps: ReadDeps) {
@@ -51,18 +51,18 @@ export function nodeCalls(deps: ReadDeps) {
     },
     listUsageWindows: async ({ state, allocationId, ...page }) => {
       const filter = {
-        state: deliveryWords.find((it) => DeliveryState[it] === state),
+        state: deliveryStates.find((it) => DeliveryState[it] === state),
         allocationId: allocationId === "" ? "" : fromId("alc", allocationId, "allocation_id"),
       };
       const { rows, nextPageToken } = await pageOfWindows(deps, filter, page);
-      const windows = await Promise.all(
-        rows.map(async (row) => toProtoWindow(row, await currencyOf(deps, row.allocationId))),
-      );
+      const currencies = await readCurrencies(deps.pool, rows);
+      const windows = rows.map((row) => toProtoWindow(row, currencies(row)));
       return { windows, nextPageToken };
     },
     replayUsageWindow: async ({ windowId }) => {
       const window = await replayWindow(deps, fromWindowId(windowId));
-      return { window: toProtoWindow(window, await currencyOf(deps, window.allocationId)) };
+      const currencies = await readCurrencies(deps.pool, [window]);
+      return { window: toProtoWindow(window, currencies(window)) };
     },
     reconcileAllocations: async ({ since }, { signal }) => {
       const sinceMs = since === undefined ? deps.clock.nowMs() - dayMs : timestampMs(since);
@@ -83,10 +83,6 @@ export function nodeCalls(deps: ReadDeps) {
       };
     },
   } satisfies Partial<RpcImpl<typeof DeviceService>>;
-}
-
-async function currencyOf(deps: ReadDeps, id: string): Promise<string> {
-  return (await getAllocation(deps, { id, accountId: "" })).currencyCode;
 }
 
 /** Errors: INVALID_ARGUMENT. */

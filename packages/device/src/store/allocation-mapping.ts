@@ -130,7 +130,6 @@ export type AllocationChange = Partial<
 > & {
   /** When something is next to be done for it; undefined leaves that as it is, null says that nothing is. */
   readonly dueMs?: number | null;
-  readonly isMoneyWarned?: boolean;
   readonly isTermWarned?: boolean;
 };
 
@@ -164,7 +163,6 @@ export function columnsOf(change: AllocationChange): Record<string, unknown> {
   put("isTrafficSold", "is_traffic_sold", () => (change.isTrafficSold ? 1 : 0));
   put("moneyAsk", "money_ask", () => change.moneyAsk?.amount ?? null);
   put("moneyAsk", "money_ask_rest_ms", () => change.moneyAsk?.restMs ?? null);
-  put("isMoneyWarned", "is_money_warned", () => (change.isMoneyWarned ? 1 : 0));
   put("isTermWarned", "is_term_warned", () => (change.isTermWarned ? 1 : 0));
   if (change.reported !== undefined) {
     // As text: the columns are wider than BIGINT, and decimals are compared with nothing but themselves.

@@ -49,6 +49,18 @@ export async function readAllocation(db: Queryable, id: string): Promise<Allocat
   return rows[0] && toAllocation(rows[0]);
 }
 
+/** Reads allocations as last committed, by id; those that do not exist are left out. */
+export async function readAllocations(
+  db: Queryable,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Allocation>> {
+  if (ids.length === 0) return new Map();
+  const [rows] = await db.query<AllocationRow[]>(`${selectAllocation} WHERE id IN (?)`, [
+    ids.map(toBytes),
+  ]);
+  return new Map(rows.map((row) => [row.id_hex, toAllocation(row)]));
+}
+
 /** Locks and reads an allocation: whatever changes one does so under this lock. */
 export async function lockAllocation(db: Queryable, id: string): Promise<Allocation | undefined> {
   const [rows] = await db.query<AllocationRow[]>(`${selectAllocation} WHERE id = ? FOR UPDATE`, [

@@ -1,6 +1,6 @@
 import { type Queryable, toBytes } from "@farebox/kit/column-values";
 import type { RowDataPacket } from "mysql2/promise";
-import { type Counted, type Epoch, newEpoch } from "../domain/epoch.ts";
+import type { Counted, Epoch } from "../domain/epoch.ts";
 
 /** Names an epoch: one run of an allocation's container. */
 export type EpochKey = { readonly allocationId: string; readonly startedAt: string };
@@ -122,7 +122,6 @@ function toKeyed(row: EpochRow): EpochKey & { readonly epoch: Epoch } {
     allocationId: row.id_hex,
     startedAt: row.started_at,
     epoch: {
-      ...newEpoch,
       cpuNanoseconds: BigInt(row.cpu_nanoseconds),
       sentBytes: BigInt(row.sent_bytes),
       receivedBytes: BigInt(row.received_bytes),

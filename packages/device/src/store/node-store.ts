@@ -38,7 +38,7 @@ export async function readNode(db: Queryable, id: string): Promise<DeviceNode | 
   return rows[0] && toNode(rows[0]);
 }
 
-/** Locks a node: what it promises is counted and added to under this lock. False when there is none. */
+/** Locks a node: what it promises is counted and added to under this lock. */
 export async function lockNode(db: Queryable, id: string): Promise<DeviceNode | undefined> {
   const [rows] = await db.query<NodeRow[]>(`${select} WHERE id = ? FOR UPDATE`, [toBytes(id)]);
   return rows[0] && toNode(rows[0]);

@@ -1,37 +1,14 @@
 import { oneOf, type Queryable, readTime, toBytes, toTime } from "@farebox/kit/column-values";
 import type { Nanos } from "@farebox/kit/money";
 import type { DeviceDimension } from "@farebox/pricing/device-usage";
-import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
+import type { RowDataPacket } from "mysql2/promise";
 import type { Quality } from "../domain/owed-usage.ts";
-
-export const windowKinds = ["REPORT", "RELEASE", "UNDO"] as const;
-export type WindowKind = (typeof windowKinds)[number];
-export const deliveryStates = ["PENDING", "DELIVERED", "DEAD"] as const;
-export type DeliveryState = (typeof deliveryStates)[number];
-
-export type Quantity = {
-  readonly dimension: DeviceDimension;
-  readonly counted: bigint;
-  readonly quality: Quality;
-};
-
-/** Something that Billing is to be told. */
-export type UsageWindow = {
-  readonly id: bigint;
-  readonly allocationId: string;
-  readonly accountId: string;
-  readonly kind: WindowKind;
-  readonly periodStartMs: number;
-  readonly periodEndMs: number;
-  readonly quantities: readonly Quantity[];
-  /** Whether the lease is closed with it. */
-  readonly isLast: boolean;
-  readonly state: DeliveryState;
-  readonly attempts: number;
-  /** A reason's name; empty for none. */
-  readonly error: string;
-  readonly charged: Nanos | undefined;
-};
+import {
+  type DeliveryState,
+  deliveryStates,
+  type UsageWindow,
+  windowKinds,
+} from "../domain/usage-window.ts";
 
 /** Puts something in the outbox. Throws when it is there already, by allocation, kind and period: nothing is reported twice. */
 export async function addWindow(
@@ -120,13 +97,12 @@ export async function closeWindow(
   );
 }
 
-/** Sends a dead letter again. False when it is none. */
-export async function reviveWindow(db: Queryable, id: bigint, nowMs: number): Promise<boolean> {
-  const [result] = await db.query<ResultSetHeader>(
+/** Sends a dead letter again; whatever is none stays as it is. */
+export async function reviveWindow(db: Queryable, id: bigint, nowMs: number): Promise<void> {
+  await db.query(
     "UPDATE usage_window SET state = 'PENDING', due_time = ? WHERE id = ? AND state = 'DEAD'",
     [toTime(nowMs), id],
   );
-  return result.affectedRows === 1;
 }
 
 export async function readWindow(db: Queryable, id: bigint): Promise<UsageWindow | undefined> {

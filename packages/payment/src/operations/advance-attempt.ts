@@ -1,3 +1,4 @@
+import { isRefusal } from "@farebox/kit/app-error";
 import { formatId } from "@farebox/kit/ids";
 import { inTransaction } from "@farebox/kit/mysql";
 import { RechargeState } from "@farebox/proto/farebox/billing/v1/recharge";
@@ -12,7 +13,6 @@ import { lockAutoRecharge, saveAutoRecharge } from "../store/auto-recharge-store
 import { readPayment } from "../store/payment-store.ts";
 import { endAttempt, postponeAttempt } from "../store/recharge-attempt-store.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
-import { isRefusal } from "./tell-billing.ts";
 
 /**
  * Does the next thing for an attempt: asks Billing for the recharge, under a request id made of the attempt's, and looks at

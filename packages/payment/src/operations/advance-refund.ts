@@ -1,4 +1,4 @@
-import { AppError } from "@farebox/kit/app-error";
+import { AppError, isRefusal } from "@farebox/kit/app-error";
 import { ReversalKind } from "@farebox/proto/farebox/billing/v1/recharge";
 import { keyAttemptsMax, keyMsMax, retryDelayMs } from "../domain/patience.ts";
 import { nextRefundStep, type Refund, type RefundStep } from "../domain/refund.ts";
@@ -12,7 +12,6 @@ import {
   readRefund,
 } from "../store/refund-store.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
-import { isRefusal } from "./tell-billing.ts";
 
 /** More steps than any refund has. */
 const stepsMax = 8;

@@ -1,4 +1,4 @@
-import { AppError } from "@farebox/kit/app-error";
+import { isRefusal } from "@farebox/kit/app-error";
 import { RechargeState } from "@farebox/proto/farebox/billing/v1/recharge";
 import { retryDelayMs } from "../domain/patience.ts";
 import type { Payment } from "../domain/payment.ts";
@@ -54,19 +54,3 @@ function moneyOf(payment: Payment) {
   if (arrived === undefined) return { amountNanos: amount, currencyCode };
   return { amountNanos: arrived, currencyCode: arrivedCurrency };
 }
-
-/** An answer for good. Everything else may be another one the next time. */
-export function isRefusal(error: unknown): error is AppError {
-  return error instanceof AppError && !passing.has(error.reason);
-}
-
-const passing: ReadonlySet<string> = new Set([
-  "UNAVAILABLE",
-  "DEADLINE_EXCEEDED",
-  "CANCELLED",
-  "INTERNAL",
-  "UNAUTHENTICATED",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "PAYMENT_UNAVAILABLE",
-]);

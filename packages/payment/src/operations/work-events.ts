@@ -1,4 +1,4 @@
-import { AppError } from "@farebox/kit/app-error";
+import { AppError, isRefusal } from "@farebox/kit/app-error";
 import { retryDelayMs } from "../domain/patience.ts";
 import type { EventState, ProviderEvent } from "../domain/provider-event.ts";
 import { claimEvents, moveEvent } from "../store/event-store.ts";
@@ -10,7 +10,7 @@ import { reopenPayment } from "./advance-payment.ts";
 import { advanceSetup } from "./advance-setup.ts";
 import { hearOfCustomer, hearOfMethod } from "./hear-of-method.ts";
 import type { PaymentDeps } from "./payment-deps.ts";
-import { isRefusal } from "./tell-billing.ts";
+
 import { ownerOf } from "./told-payment-of.ts";
 
 const batchMax = 20;
