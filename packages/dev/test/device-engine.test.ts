@@ -7,7 +7,7 @@ import { createLogger } from "@farebox/kit/logger";
 import { type Allocation, EndReason } from "@farebox/proto/farebox/device/v1/allocation";
 import { busyboxImage } from "../src/engines/busybox-image.ts";
 import { engineRequest } from "../src/engines/engine-request.ts";
-import { kernelCpuNanos } from "../src/engines/kernel-cpu.ts";
+import { hostPidOf, kernelCpuNanos } from "../src/engines/kernel-counters.ts";
 import {
   openPrivateEngine,
   type PrivateEngine,
@@ -59,7 +59,7 @@ const idle = "while true; do sleep 1; done";
 
 type Sight = {
   readonly Id: string;
-  readonly State: { readonly Pid: number; readonly Running: boolean };
+  readonly State: { readonly Running: boolean };
   readonly NetworkSettings: { readonly IPAddress: string };
 };
 
@@ -78,8 +78,8 @@ async function sightOf({ id }: Allocation, at = 0): Promise<Sight> {
 const kernelCpu = ({ Id }: Sight) => kernelCpuNanos(Id);
 
 /** The kernel's own count of what a container has sent. */
-function kernelSent({ State }: Sight): number {
-  const table = readFileSync(`/proc/${State.Pid}/net/dev`, "utf8");
+function kernelSent({ Id }: Sight): number {
+  const table = readFileSync(`/proc/${hostPidOf(Id)}/net/dev`, "utf8");
   const fields = /eth0:\s*(.*)/.exec(table)?.[1]?.split(/\s+/) ?? [];
   return Number(fields[8]);
 }
@@ -160,8 +160,8 @@ it("what runs in a device has no capabilities, gains none, and cannot write wher
     ...shell(`${idle}`),
     ...{ readOnly: true, nodeLabels: { at: "0" } },
   });
-  const { State, Id } = await sightOf(found);
-  const status = readFileSync(`/proc/${State.Pid}/status`, "utf8");
+  const { Id } = await sightOf(found);
+  const status = readFileSync(`/proc/${hostPidOf(Id)}/status`, "utf8");
   assert.match(status, /CapEff:\s*0000000000000000/);
   assert.match(status, /NoNewPrivs:\s*1/);
   const socketPath = engines[0]?.socketPath ?? "";

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import {
   appendFileSync,
+  closeSync,
   existsSync,
   mkdtempSync,
   openSync,
-  readdirSync,
   readFileSync,
   rmSync,
 } from "node:fs";
@@ -33,7 +33,7 @@ const binFolders = ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/sbin", "/bin"];
 export function whyNoEngine(): string | undefined {
   if (process.platform !== "linux") return "containers need Linux";
   if (process.getuid?.() !== 0) return "starting dockerd needs root";
-  for (const program of ["dockerd", "unshare", "setpriv", "iptables"]) {
+  for (const program of ["dockerd", "unshare", "nsenter", "setpriv", "iptables"]) {
     if (!binFolders.some((folder) => existsSync(join(folder, program)))) {
       return `${program} is not installed (apt-get install docker.io iptables)`;
     }
@@ -45,8 +45,9 @@ export function whyNoEngine(): string | undefined {
 }
 
 /**
- * Starts an engine and loads images into it. It has mounts and a network of its own, so that it leaves no trace on the machine's.
- * Disposing it removes its containers, ends it and deletes its folder. It ends with the process that started it.
+ * Starts an engine and loads images into it. It has mounts, a network and processes of its own, so that it leaves no trace on the
+ * machine's, and all of it, containers included, ends with the process that started it, however that ends.
+ * Disposing it removes its containers, ends it and deletes its folder.
  */
 export async function openPrivateEngine(
   options: { readonly images?: readonly Buffer[] } = {},
@@ -54,29 +55,38 @@ export async function openPrivateEngine(
   // Short: the path of a socket has at most 108 bytes.
   const folder = mkdtempSync(join(tmpdir(), "fbx-"));
   const socketPath = join(folder, "d.sock");
-  let daemon: ChildProcess | undefined;
+  const world = launch(folder, "setpriv", [...diesWithParent, "unshare", ...ownWorld, holder]);
+  let entry: ChildProcess | undefined;
   const start = async () => {
     // What a crash leaves behind: dockerd would wait for processes that have ended.
     for (const left of ["pid", "exec/containerd/containerd.pid"]) {
       rmSync(join(folder, left), { force: true });
     }
-    daemon = launch(folder, socketPath);
-    await awaitAnswer(folder, socketPath, daemon);
+    const inside = ["-t", String(await childOf(world)), "-m", "-n", "-p", "--"];
+    entry = launch(folder, "nsenter", [...inside, "setpriv", ...diesWithParent, ...daemon(folder)]);
+    await awaitAnswer(folder, socketPath, entry);
   };
-  const pidOf = () => readPid(folder);
+  const end = async (signal: "SIGTERM" | "SIGKILL") => {
+    if (entry === undefined || hasEnded(entry)) return;
+    const ended = once(entry);
+    const pid = await childOf(entry);
+    kill(pid, signal);
+    const timer = setTimeout(() => kill(pid, "SIGKILL"), stopMsMax);
+    await ended;
+    clearTimeout(timer);
+  };
   const engine: PrivateEngine = {
     url: `unix://${socketPath}`,
     socketPath,
-    kill: async () => {
-      const ended = daemon === undefined ? undefined : once(daemon);
-      kill(pidOf(), "SIGKILL");
-      await ended;
-    },
+    kill: () => end("SIGKILL"),
     start,
     [Symbol.asyncDispose]: async () => {
       await removeContainers(socketPath).catch(() => undefined);
-      await stop(daemon, folder);
-      for (const pid of pidsWith(folder)) kill(pid, "SIGKILL");
+      await end("SIGTERM");
+      const ended = once(world);
+      // The first process of its world: everything else in it ends with it.
+      world.kill("SIGKILL");
+      await ended;
       await removeFolder(folder);
     },
   };
@@ -94,22 +104,48 @@ export async function openPrivateEngine(
   }
 }
 
-/** In namespaces of its own, dockerd is the first process's child: it is killed when that one is. */
-function launch(folder: string, socketPath: string): ChildProcess {
-  const flags = [
-    ...[`--data-root=${folder}/data`, `--exec-root=${folder}/exec`, `--pidfile=${folder}/pid`],
-    ...["-H", `unix://${socketPath}`, "--shutdown-timeout=3", "--log-level=warn"],
-  ].join(" ");
-  const script = `ip link set lo up 2>/dev/null; exec dockerd ${flags}`;
+const diesWithParent = ["--pdeathsig", "KILL"];
+const ownWorld = ["-m", "-n", "-p", "--fork", "--kill-child", "--mount-proc", "sh", "-c"];
+/** Waits for ever, and for whatever is orphaned: engines leave a process a container behind. */
+const holder = "ip link set lo up 2>/dev/null; while :; do sleep 3600 & wait; done";
+
+function daemon(folder: string): readonly string[] {
+  return [
+    ...["dockerd", `--data-root=${folder}/data`, `--exec-root=${folder}/exec`],
+    ...[`--pidfile=${folder}/pid`, "-H", `unix://${folder}/d.sock`],
+    ...["--shutdown-timeout=3", "--log-level=warn"],
+  ];
+}
+
+/** In a process group of its own: Ctrl-C reaches only us, and we end it in our order. */
+function launch(folder: string, program: string, args: readonly string[]): ChildProcess {
   const log = openSync(join(folder, "dockerd.log"), "a");
   const path = `${process.env.PATH ?? ""}:${binFolders.join(":")}`;
-  const child = spawn(
-    "unshare",
-    ["-m", "-n", "setpriv", "--pdeathsig", "KILL", "sh", "-c", script],
-    { stdio: ["ignore", log, log], env: { ...process.env, PATH: path } },
-  );
+  const child = spawn(program, args, {
+    ...{ detached: true, stdio: ["ignore", log, log] },
+    env: { ...process.env, PATH: path },
+  });
+  closeSync(log);
   child.on("error", (error) => appendFileSync(join(folder, "dockerd.log"), String(error)));
   return child;
+}
+
+/** The process that this one has forked, once it has. */
+async function childOf({ pid = 0 }: ChildProcess): Promise<number> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    try {
+      const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
+      if (child) return Number(child);
+    } catch {
+      break;
+    }
+    await sleep(10);
+  }
+  throw new Error("a private engine's process has ended at once");
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }
 
 async function awaitAnswer(
@@ -140,44 +176,11 @@ async function removeContainers(socketPath: string): Promise<void> {
   );
 }
 
-async function stop(daemon: ChildProcess | undefined, folder: string): Promise<void> {
-  if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
-  const ended = once(daemon);
-  kill(readPid(folder), "SIGTERM");
-  const timer = setTimeout(() => daemon.kill("SIGKILL"), stopMsMax);
-  await ended;
-  clearTimeout(timer);
-}
-
-function once(daemon: ChildProcess): Promise<void> {
-  if (daemon.exitCode !== null || daemon.signalCode !== null) return Promise.resolve();
+function once(child: ChildProcess): Promise<void> {
+  if (hasEnded(child)) return Promise.resolve();
   return new Promise((done) => {
-    daemon.once("exit", () => done());
+    child.once("exit", () => done());
   });
-}
-
-/** 0 while it has none: no process has that id. */
-function readPid(folder: string): number {
-  try {
-    return Number(readFileSync(join(folder, "pid"), "utf8"));
-  } catch {
-    return 0;
-  }
-}
-
-/** Processes whose command line names the folder: shims, and what dockerd started beside itself. */
-function pidsWith(folder: string): readonly number[] {
-  return readdirSync("/proc")
-    .filter((it) => /^\d+$/.test(it) && Number(it) !== process.pid)
-    .filter((it) => {
-      try {
-        const line = readFileSync(`/proc/${it}/cmdline`, "utf8").replaceAll("\0", " ");
-        return line.includes(folder);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

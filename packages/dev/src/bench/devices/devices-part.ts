@@ -4,7 +4,7 @@ import { createGrpcClient } from "@farebox/kit/grpc-client";
 import { OperationsService } from "@farebox/proto/farebox/billing/v1/operations_service";
 import { Redis } from "ioredis";
 import { busyboxImage, busyboxTag } from "../../engines/busybox-image.ts";
-import { kernelCpuNanos } from "../../engines/kernel-cpu.ts";
+import { kernelCpuNanos } from "../../engines/kernel-counters.ts";
 import {
   openPrivateEngine,
   type PrivateEngine,

@@ -8,3 +8,14 @@ export function kernelCpuNanos(containerId: string): number {
   if (v2 === undefined) throw new Error("the kernel counts this container nowhere");
   return 1000 * Number(/usage_usec (\d+)/.exec(readFileSync(v2, "utf8"))?.[1]);
 }
+
+/** The machine's own number of a container's first process. Throws when it does not run. */
+export function hostPidOf(containerId: string): number {
+  const v1 = `/sys/fs/cgroup/pids/docker/${containerId}/cgroup.procs`;
+  const [file] = existsSync(v1)
+    ? [v1]
+    : globSync(`/sys/fs/cgroup/**/*${containerId}*/cgroup.procs`);
+  const pid = file === undefined ? 0 : Number(readFileSync(file, "utf8").split("\n")[0]);
+  if (pid === 0) throw new Error("the container does not run");
+  return pid;
+}
